@@ -1,0 +1,48 @@
+# moldau_module(<name> FLOOR <n> SOURCES ... [DEPS ...] [LIBS ...] [TESTS ...] [TEST_DEPS ...])
+#
+# One static library per folder of src/. Its only own include directory is a private one that holds a
+# single link, <name> -> src/<name>, so that `#include "storage/log.h"` compiles in a module exactly
+# when that module lists storage in DEPS (or reaches it through one that does).
+# A module may use lower floors, and its own floor when it says so in DEPS; using a higher floor, or a
+# cycle, stops the configuration.
+#
+# DEPS are public (their headers may appear in ours); LIBS are packaged libraries, private unless
+# written after the word PUBLIC_LIBS. TESTS build one program <name>_test, run by ctest case by case.
+function(moldau_module name)
+    cmake_parse_arguments(M "" "FLOOR" "SOURCES;DEPS;LIBS;PUBLIC_LIBS;TESTS;TEST_DEPS" ${ARGN})
+    if(NOT DEFINED M_FLOOR)
+        message(FATAL_ERROR "module ${name}: FLOOR is missing")
+    endif()
+    set(window ${CMAKE_BINARY_DIR}/modules/${name})
+    file(MAKE_DIRECTORY ${window})
+    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${window}/${name} SYMBOLIC)
+
+    add_library(moldau_${name} STATIC ${M_SOURCES})
+    set_target_properties(moldau_${name} PROPERTIES MOLDAU_FLOOR ${M_FLOOR})
+    target_include_directories(moldau_${name} PUBLIC ${window})
+    foreach(dep IN LISTS M_DEPS)
+        if(NOT TARGET moldau_${dep})
+            message(FATAL_ERROR "module ${name} uses ${dep}, which is not declared before it: floors are built bottom up (src/CMakeLists.txt)")
+        endif()
+        get_target_property(dep_floor moldau_${dep} MOLDAU_FLOOR)
+        if(dep_floor GREATER M_FLOOR)
+            message(FATAL_ERROR "module ${name} (floor ${M_FLOOR}) may not use ${dep} (floor ${dep_floor})")
+        endif()
+        target_link_libraries(moldau_${name} PUBLIC moldau_${dep})
+    endforeach()
+    target_link_libraries(moldau_${name} PUBLIC ${M_PUBLIC_LIBS} PRIVATE ${M_LIBS})
+    if(NOT name STREQUAL "base")
+        target_precompile_headers(moldau_${name} REUSE_FROM moldau_base)
+    endif()
+
+    if(MOLDAU_TESTS AND M_TESTS)
+        add_executable(${name}_test ${M_TESTS})
+        target_link_libraries(${name}_test PRIVATE moldau_${name} moldau_test_main)
+        foreach(dep IN LISTS M_TEST_DEPS)
+            target_link_libraries(${name}_test PRIVATE moldau_${dep})
+        endforeach()
+        target_precompile_headers(${name}_test REUSE_FROM moldau_test_main)
+        add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
+        set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 600)
+    endif()
+endfunction()
