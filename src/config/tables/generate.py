@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Turns the key tables beside this file into one C++ file of constant arrays.
+
+usage: generate.py OUTPUT.cc
+
+A table is tab-separated with a header line. `<null>`, `<empty>` and `<required>` in the default column
+stand for null, the empty text and "must be given". The rule column holds one of:
+  -                                  the type alone decides
+  range MIN..MAX                     either side may be missing
+  gzip-level | non-null | non-empty | quorum-voters | bootstrap-servers | throttled-replicas
+  share-auto-offset-reset
+  one-of A,B  |  one-of-ignoring-case A,B
+  list [not-empty] [not-null] [of A,B]
+The synonyms column names broker keys, first one first, each optionally multiplied: `log.roll.hours*3600000`.
+"""
+import csv
+import pathlib
+import sys
+
+TABLES = ["broker", "broker_dynamic_only", "topic", "group", "client_metrics", "user_client_quota",
+          "ip_quota"]
+RULES = {"gzip-level": "GzipLevel", "non-null": "NonNull", "non-empty": "NonEmpty",
+         "quorum-voters": "QuorumVoters", "bootstrap-servers": "BootstrapServers",
+         "throttled-replicas": "ThrottledReplicas",
+         "share-auto-offset-reset": "ShareAutoOffsetReset"}
+NOTATION = {"gzip-level": "[1,...,9] or -1", "non-null": "non-null string",
+            "non-empty": "non-empty string", "quorum-voters": "non-empty list",
+            "bootstrap-servers": "non-empty list",
+            "throttled-replicas": "[partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            "share-auto-offset-reset": "[latest, earliest, by_duration:PnDTnHnMn.nS]"}
+DYNAMIC = {"read-only": "ReadOnly", "per-broker": "PerBroker", "cluster-wide": "ClusterWide"}
+
+
+def read_table(name):
+    path = pathlib.Path(__file__).parent / f"{name}.tsv"
+    with path.open() as source:
+        return list(csv.DictReader(source, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def parse_rule(text):
+    """(rule, min, max, words, empty allowed, null allowed, Kafka's notation)"""
+    words, empty, null, low, high = [], True, True, None, None
+    head, _, rest = text.partition(" ")
+    if head == "-":
+        return "None", low, high, words, empty, null, ""
+    if head == "range":
+        low, high = (part or None for part in rest.split(".."))
+        notation = f"[{low},...,{high}]" if high else f"[{low},...]"
+        return "Range", low, high, words, empty, null, notation
+    if head in ("one-of", "one-of-ignoring-case"):
+        words = rest.split(",")
+        notation = "[" + ", ".join(words) + "]"
+        if head == "one-of":
+            return "OneOf", low, high, words, empty, null, notation
+        return "OneOfIgnoringCase", low, high, words, empty, null, "(case insensitive) " + notation
+    if head == "list":
+        flags, of, names = rest.partition("of ")
+        words = names.split(",") if of else []
+        notation = "[" + ", ".join(words) + "]" if words else ""
+        return ("ListOf", low, high, words, "not-empty" not in flags, "not-null" not in flags,
+                notation)
+    return RULES[head], low, high, words, empty, null, NOTATION[head]
+
+
+def cpp_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def cpp_name(table):
+    return "".join(part.capitalize() for part in table.split("_"))
+
+
+def number(value):
+    return "std::nullopt" if value is None else f"{float(value)!r}"
+
+
+def emit(table, rows, out):
+    pools, entries = [], []
+    for index, row in enumerate(sorted(rows, key=lambda row: row["name"])):
+        rule, low, high, words, empty, null, notation = parse_rule(row["rule"])
+        words_ref = synonyms_ref = "{}"
+        if words:
+            words_ref = f"k{cpp_name(table)}Words{index}"
+            pools.append(f"constexpr std::string_view {words_ref}[] = {{"
+                         + ", ".join(map(cpp_string, words)) + "};")
+        if row["synonyms"] != "-":
+            synonyms_ref = f"k{cpp_name(table)}Synonyms{index}"
+            items = []
+            for item in row["synonyms"].split(","):
+                name, _, factor = item.partition("*")
+                items.append(f"{{{cpp_string(name)}, {factor or 1}}}")
+            pools.append(f"constexpr Synonym {synonyms_ref}[] = {{" + ", ".join(items) + "};")
+        default = row["default"]
+        value = {"<null>": "std::nullopt", "<required>": "std::nullopt",
+                 "<empty>": 'std::string_view("")'}.get(
+                     default, f"std::string_view({cpp_string(default)})")
+        bound = [cpp_string("" if row.get(name) in (None, "-") else row[name])
+                 for name in ("broker_min", "broker_max")]
+        entries.append("    {" + ", ".join([
+            cpp_string(row["name"]), "ConfigType::" + row["type"].capitalize(),
+            "true" if default == "<required>" else "false", value, "Rule::" + rule, number(low),
+            number(high), words_ref, "true" if empty else "false", "true" if null else "false",
+            cpp_string(notation), cpp_string(row["importance"]),
+            "DynamicMode::" + DYNAMIC[row["dynamic"]],
+            "true" if row["visibility"] == "internal" else "false", synonyms_ref, *bound,
+            "true" if row["acts"] == "yes" else "false"]) + "},")
+    out += pools
+    out.append(f"constexpr ConfigKey k{cpp_name(table)}Keys[] = {{")
+    out += entries
+    out.append("};")
+
+
+def main():
+    out = ["// Made by tables/generate.py from the key tables. Do not edit.",
+           '#include "config/tables.h"', "", "namespace moldau::config {", "namespace {"]
+    for table in TABLES:
+        emit(table, read_table(table), out)
+    out.append("}  // namespace")
+    for table in TABLES:
+        out.append(f"std::span<const ConfigKey> {table}_keys() {{ return k{cpp_name(table)}Keys; }}")
+    out.append("}  // namespace moldau::config")
+    pathlib.Path(sys.argv[1]).write_text("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()
