@@ -1,0 +1,144 @@
+#include "runtime/event_loop.h"
+
+#include <boost/asio/post.hpp>
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/assert.h"
+#include "runtime/clock.h"
+#include "runtime/loop_impl.h"
+
+namespace moldau::runtime {
+
+Timer EventLoop::schedule_at(MonotonicTime at, Task task) {
+    MonotonicTime earliest = next_timer();
+    uint64_t id = next_id_++;
+    timers_.emplace(std::pair(at, id), std::move(task));
+    if (at < earliest) {
+        wake_at(at);
+    }
+    return Timer(this, at, id);
+}
+
+size_t EventLoop::run_due_timers(MonotonicTime now) {
+    size_t ran = 0;
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
+        // Taken out first: the task may schedule and cancel as it likes.
+        auto due = timers_.extract(timers_.begin());
+        due.mapped()();
+        ++ran;
+    }
+    return ran;
+}
+
+void Timer::cancel() {
+    if (loop_ != nullptr) {
+        // A spurious wake of the loop later on is cheaper than re-arming now.
+        loop_->timers_.erase({at_, id_});
+        loop_ = nullptr;
+    }
+}
+
+bool Timer::armed() const {
+    return loop_ != nullptr && loop_->timers_.contains({at_, id_});
+}
+
+LoopThread::LoopThread(std::string name)
+    : name_(std::move(name)), impl_(std::make_unique<Impl>()) {}
+
+LoopThread::~LoopThread() {
+    stop();
+    join();
+    // Tasks own things whose destructors may still use the loop's interface: drop them while the
+    // loop is whole.
+    drop_timers();
+    impl_.reset();
+}
+
+void LoopThread::start() {
+    MOLDAU_ASSERT(!impl_->thread.joinable());
+    impl_->thread = std::thread([this] {
+        pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+        impl_->thread_id.store(std::this_thread::get_id());
+        impl_->context.run();
+    });
+}
+
+void LoopThread::stop() {
+    impl_->context.stop();
+}
+
+void LoopThread::join() {
+    if (impl_->thread.joinable()) {
+        impl_->thread.join();
+    }
+}
+
+void LoopThread::post(Task task) {
+    boost::asio::post(impl_->context, std::move(task));
+}
+
+bool LoopThread::in_loop() const {
+    return impl_->thread_id.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
+MonotonicTime LoopThread::now() const {
+    return system_clock().monotonic();
+}
+
+void LoopThread::wake_at(MonotonicTime at) {
+    if (at >= impl_->wake_timer_at) {
+        return;
+    }
+    impl_->wake_timer_at = at;
+    Duration delay = std::max(at - now(), Duration::zero());
+    impl_->wake_timer.expires_after(delay);
+    impl_->wake_timer.async_wait([this](const boost::system::error_code& error) {
+        if (error) {
+            return;  // armed anew for an earlier time
+        }
+        impl_->wake_timer_at = MonotonicTime::max();
+        run_due_timers(now());
+        if (next_timer() != MonotonicTime::max()) {
+            wake_at(next_timer());
+        }
+    });
+}
+
+size_t ManualLoop::run() {
+    size_t ran = 0;
+    while (true) {
+        std::vector<Task> tasks;
+        {
+            MutexLock lock(mutex_);
+            tasks.swap(posted_);
+        }
+        for (Task& task : tasks) {
+            task();
+        }
+        size_t due = run_due_timers(now_);
+        if (tasks.empty() && due == 0) {
+            return ran;
+        }
+        ran += tasks.size() + due;
+    }
+}
+
+void ManualLoop::advance(Duration by) {
+    MonotonicTime target = now_ + by;
+    run();
+    while (next_timer() <= target) {
+        now_ = std::max(now_, next_timer());
+        run();
+    }
+    now_ = target;
+    run();
+}
+
+void ManualLoop::post(Task task) {
+    MutexLock lock(mutex_);
+    posted_.push_back(std::move(task));
+}
+
+}  // namespace moldau::runtime
