@@ -1,0 +1,7 @@
+// The functions behind the tools, one per file in src/cli. tool.cc lists them; a new tool is one
+// declaration here, one line there and its own file.
+#pragma once
+
+#include "cli/tool.h"
+
+namespace moldau::cli {}  // namespace moldau::cli
