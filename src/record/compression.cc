@@ -191,27 +191,17 @@ class ZstdDecompressor : public Decompressor {
 
     Result<size_t> read(std::span<uint8_t> into) override {
         ZSTD_outBuffer out{into.data(), into.size(), 0};
-        while (out.pos < out.size) {
-            size_t before = out.pos;
-            size_t consumed_before = input_.pos;
+        // Between frames there is nothing to ask the library for, once the input is used up.
+        while (out.pos < out.size && (frame_open_ || input_.pos < input_.size)) {
+            size_t before = out.pos + input_.pos;
             size_t hint = ZSTD_decompressStream(context_, &out, &input_);
             if (ZSTD_isError(hint) != 0) {
                 return corrupt("zstd", ZSTD_getErrorName(hint));
             }
-            if (hint == 0) {
-                frame_open_ = false;
-                if (input_.pos == input_.size) {
-                    break;
-                }
-                continue;
+            frame_open_ = hint != 0;
+            if (frame_open_ && out.pos + input_.pos == before) {
+                return corrupt("zstd", "cut off");
             }
-            frame_open_ = true;
-            if (out.pos == before && input_.pos == consumed_before) {
-                break;
-            }
-        }
-        if (out.pos == 0 && frame_open_) {
-            return corrupt("zstd", "cut off");
         }
         return out.pos;
     }
@@ -219,7 +209,7 @@ class ZstdDecompressor : public Decompressor {
  private:
     ZSTD_DCtx* context_;
     ZSTD_inBuffer input_;
-    bool frame_open_ = true;
+    bool frame_open_ = false;
 };
 
 Bytes compress_gzip(std::span<const uint8_t> payload, int level) {

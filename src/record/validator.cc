@@ -202,13 +202,15 @@ std::optional<std::string> check_record(const BatchHeader& header, const RecordS
                                         const AppendRules& rules, std::string_view topic_partition,
                                         bool& about_timestamp) {
     if (rules.compacted && !shape.has_key) {
-        return fmt::format("Compacted topic cannot accept message without key in topic partition {}",
-                           topic_partition);
+        return fmt::format(
+            "Compacted topic cannot accept message without key in topic partition {}",
+            topic_partition);
     }
     about_timestamp = true;
     if (rules.timestamp_type == TimestampType::CreateTime && timestamp != kNoTimestamp) {
         // Differences wrap as Java's do: a timestamp far enough away is out of range either way.
-        auto age = static_cast<int64_t>(static_cast<uint64_t>(now) - static_cast<uint64_t>(timestamp));
+        auto age =
+            static_cast<int64_t>(static_cast<uint64_t>(now) - static_cast<uint64_t>(timestamp));
         auto lead = static_cast<int64_t>(0 - static_cast<uint64_t>(age));
         if (age > rules.timestamp_before_ms_max || lead > rules.timestamp_after_ms_max) {
             auto bound = [&](uint64_t distance) {
@@ -223,7 +225,8 @@ std::optional<std::string> check_record(const BatchHeader& header, const RecordS
         }
     } else if (header.timestamp_type() == TimestampType::LogAppendTime) {
         return fmt::format(
-            "Invalid timestamp type in message with offset {}. Producer should not set timestamp type "
+            "Invalid timestamp type in message with offset {}. Producer should not set timestamp "
+            "type "
             "to LogAppendTime.",
             header.base_offset + shape.offset_delta);
     }
@@ -246,8 +249,8 @@ std::expected<Walk, Rejection> walk_records(const BatchView& batch, const Bytes&
         }
         if (wrong != nullptr) {
             return reject(fail(ErrorCode::InvalidRecord,
-                               "malformed record in batch: {} index={} count={} partition={}", wrong,
-                               index, header.record_count, topic_partition));
+                               "malformed record in batch: {} index={} count={} partition={}",
+                               wrong, index, header.record_count, topic_partition));
         }
         TimestampMs timestamp =
             header.timestamp_type() == TimestampType::LogAppendTime
@@ -283,10 +286,10 @@ Rejection rejection_of(Walk walk) {
         shown += fmt::format("{}RecordError(batchIndex={}, message='{}')", i == 0 ? "" : ", ",
                              walk.errors[i].index, walk.errors[i].message);
     }
-    std::string message =
-        fmt::format("One or more records have been rejected due to {} record errors in total, and only "
-                    "showing the first three errors at most: [{}]",
-                    walk.errors.size(), shown);
+    std::string message = fmt::format(
+        "One or more records have been rejected due to {} record errors in total, and only "
+        "showing the first three errors at most: [{}]",
+        walk.errors.size(), shown);
     return {{ErrorCode::InvalidRecord, std::move(message)}, std::move(walk.errors)};
 }
 
@@ -298,18 +301,13 @@ Rejection too_large(size_t bytes, size_t bytes_max, std::string_view topic_parti
             {}};
 }
 
-// The records with offset deltas 0, 1, 2 ...: some old clients number them badly, and Kafka has always
-// rewritten rather than refused.
+// The records with offset deltas 0, 1, 2 ...: some old clients number them badly, and Kafka has
+// always rewritten rather than refused.
 Bytes renumber(const BatchHeader& header, const Bytes& payload) {
     BatchBuilder builder;
     RecordReader reader(header, payload);
-    bool first = true;
     while (reader.next()) {
         const RecordView& record = reader.record();
-        if (first) {
-            // Deltas count from the batch's base timestamp, which stays as it is.
-            first = false;
-        }
         auto headers = record.headers();
         builder.append(record.timestamp, record.key, record.value, headers);
     }
@@ -318,8 +316,9 @@ Bytes renumber(const BatchHeader& header, const Bytes& payload) {
 
 }  // namespace
 
-std::expected<AppendableBatch, Rejection> validate_for_append(const Bytes& records, Offset base_offset,
-                                                              TimestampMs now, const AppendRules& rules,
+std::expected<AppendableBatch, Rejection> validate_for_append(const Bytes& records,
+                                                              Offset base_offset, TimestampMs now,
+                                                              const AppendRules& rules,
                                                               std::string_view topic_partition) {
     auto parsed = BatchView::parse(records);
     if (!parsed) {
@@ -333,7 +332,8 @@ std::expected<AppendableBatch, Rejection> validate_for_append(const Bytes& recor
                            batch.size_in_bytes(), records.size(), topic_partition));
     }
     if (batch.size_in_bytes() > rules.batch_bytes_max) {
-        return std::unexpected(too_large(batch.size_in_bytes(), rules.batch_bytes_max, topic_partition));
+        return std::unexpected(
+            too_large(batch.size_in_bytes(), rules.batch_bytes_max, topic_partition));
     }
     if (auto intact = batch.check_crc(); !intact) {
         return std::unexpected(Rejection{std::move(intact).error(), {}});
@@ -360,7 +360,6 @@ std::expected<AppendableBatch, Rejection> validate_for_append(const Bytes& recor
                   !(header.codec() == Codec::None && header.is_control());
     bool renumbering = header.codec() != Codec::None && !walk->dense;
     if (recode || renumbering) {
-        // Bounded by the largest batch that may be stored when it ends uncompressed, by the codec else.
         auto plain = batch.uncompressed_payload();
         if (!plain) {
             return std::unexpected(Rejection{std::move(plain).error(), {}});
