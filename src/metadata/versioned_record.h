@@ -1,0 +1,18 @@
+// A metadata record together with the version it is to be written in, or was read from: what
+// deciders produce, the log stores and images replay (Kafka's ApiMessageAndVersion).
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/records/metadata.h"
+
+namespace moldau::metadata {
+
+struct VersionedRecord {
+    protocol::MetadataRecord record;
+    int16_t version = 0;
+
+    friend bool operator==(const VersionedRecord&, const VersionedRecord&) = default;
+};
+
+}  // namespace moldau::metadata
