@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "protocol/records/metadata.h"
 
@@ -14,5 +15,7 @@ struct VersionedRecord {
 
     friend bool operator==(const VersionedRecord&, const VersionedRecord&) = default;
 };
+
+using Records = std::vector<VersionedRecord>;
 
 }  // namespace moldau::metadata
