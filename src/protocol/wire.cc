@@ -4,8 +4,8 @@ namespace moldau::protocol {
 
 std::optional<std::string_view> Reader::string_view_of(int32_t length, const char* null_is_wrong) {
     if (length < 0 || !ok()) {
-        if (length < -1 || null_is_wrong != nullptr) {
-            fail(null_is_wrong != nullptr ? null_is_wrong : "negative length");
+        if (null_is_wrong != nullptr) {
+            fail(null_is_wrong);
         }
         return std::nullopt;
     }
@@ -24,8 +24,8 @@ std::optional<std::string_view> Reader::string_view_of(int32_t length, const cha
 
 std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong) {
     if (length < 0 || !ok()) {
-        if (length < -1 || null_is_wrong != nullptr) {
-            fail(null_is_wrong != nullptr ? null_is_wrong : "negative length");
+        if (null_is_wrong != nullptr) {
+            fail(null_is_wrong);
         }
         return std::nullopt;
     }
@@ -34,6 +34,17 @@ std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong)
         return std::nullopt;
     }
     return read_slice(static_cast<size_t>(length));
+}
+
+void Writer::write_tagged(uint32_t tag, Writer&& content) {
+    if (!content.ok()) {
+        fail(content.error_);
+    }
+    write_unsigned_varint(tag);
+    write_unsigned_varint(static_cast<uint32_t>(content.size()));
+    for (const Bytes& piece : content.take()) {
+        write_raw(piece);
+    }
 }
 
 size_t chain_bytes(const Chain& chain) {

@@ -22,14 +22,15 @@ namespace moldau::protocol {
 // Reads one message out of `input`. Bytes fields are slices that share the input's memory.
 class Reader {
  public:
-    explicit Reader(Bytes input) : input_(std::move(input)), at_(input_.begin()), end_(input_.end()) {}
+    explicit Reader(Bytes input)
+        : input_(std::move(input)), at_(input_.begin()), end_(input_.end()) {}
 
     bool ok() const { return error_ == nullptr; }
     // What was wrong, in words; the position is that of the first bad byte.
     Error error() const {
-        return {ErrorCode::InvalidRequest,
-                fmt::format("malformed message: {} at byte {} of {}", error_ == nullptr ? "none" : error_,
-                            at_ - input_.begin(), input_.size())};
+        return {ErrorCode::InvalidRequest, fmt::format("malformed message: {} at byte {} of {}",
+                                                       error_ == nullptr ? "none" : error_,
+                                                       at_ - input_.begin(), input_.size())};
     }
     // `what` is a literal. Only the first failure is kept.
     void fail(const char* what) {
@@ -88,7 +89,8 @@ class Reader {
     }
     // A view into the input: valid as long as the input's memory.
     std::string_view read_string_view(bool flexible) {
-        return string_view_of(read_string_length(flexible), "null string").value_or(std::string_view());
+        return string_view_of(read_string_length(flexible), "null string")
+            .value_or(std::string_view());
     }
     Bytes read_bytes(bool flexible) {
         return bytes_of(read_bytes_length(flexible), "null bytes").value_or(Bytes());
@@ -107,8 +109,8 @@ class Reader {
         return slice;
     }
 
-    // Tagged fields of a flexible message: `known(tag, reader)` reads a field it knows and returns true,
-    // or returns false to skip it. Tags must ascend; a field must fill its declared size.
+    // Tagged fields of a flexible message: `known(tag, reader)` reads a field it knows and returns
+    // true, or returns false to skip it. Tags must ascend; a field must fill its declared size.
     // Unknown tags are skipped and not kept.
     template <typename Known>
     void read_tagged_fields(Known&& known) {
@@ -139,6 +141,10 @@ class Reader {
         }
     }
     void skip_tagged_fields() {
+        if (ok() && at_ != end_ && *at_ == 0) [[likely]] {
+            ++at_;
+            return;
+        }
         read_tagged_fields([](uint32_t) { return false; });
     }
 
@@ -238,11 +244,15 @@ class Writer {
         sealed_bytes_ += value.size();
     }
 
+    // One tagged field whose content was written apart, because its size comes first.
+    void write_tagged(uint32_t tag, Writer&& content);
+
     // Bytes written so far.
     size_t size() const { return sealed_bytes_ + tail_.size(); }
 
     // A field is set that this version cannot carry and that must not be dropped silently
-    // (Kafka: UnsupportedVersionException). Kept, first one wins; the bytes written are then useless.
+    // (Kafka: UnsupportedVersionException). Kept, first one wins; the bytes written are then
+    // useless.
     void fail(const char* what) {
         if (error_ == nullptr) {
             error_ = what;
