@@ -1,0 +1,291 @@
+// Log: one partition's records on disk, in Kafka's files (layout: docs/formats/partition.md).
+//
+// Not thread-safe: whoever shares a Log holds mutex() around every call; an owner that keeps it on
+// one thread needs no lock. Nothing here waits for a device except open, roll, cold reads, and
+// flush(); begin_flush() hands that wait to the caller. Time comes in as an argument.
+//
+// Offsets, in order: log_start <= last_stable <= high_watermark <= log_end. The high watermark is
+// decided by replication and told to the Log, which keeps it because retention, reads of consumers
+// and the last stable offset depend on it.
+//
+// Errors: KafkaStorageError when the device refuses. A full device refuses the append and leaves
+// the log readable and writable; every other refused write makes the log fail() and its directory
+// with it.
+#pragma once
+
+#include <deque>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/topic_partition.h"
+#include "base/types.h"
+#include "base/uuid.h"
+#include "config/log_config.h"
+#include "record/validator.h"
+#include "storage/file_cache.h"
+#include "storage/leader_epoch_cache.h"
+#include "storage/producer_state.h"
+#include "storage/segment.h"
+
+namespace moldau::storage {
+
+// What a Log shares with others of its process.
+struct LogContext {
+    FileCache* cache = nullptr;
+    // Told once when the device refused something that leaves the directory's state in doubt.
+    std::function<void(const Error&)> on_failure;
+};
+
+struct LogOptions {
+    std::string dir;  // the partition's directory
+    TopicPartition topic_partition;
+    std::shared_ptr<const config::LogConfig> config;
+    // From the checkpoint files.
+    Offset log_start_offset{0};
+    Offset recovery_point{0};
+    Offset high_watermark{0};
+    // The directory was left by a clean stop: nothing needs checking.
+    bool clean_shutdown = false;
+    Duration producer_id_expiration = std::chrono::hours(24);
+};
+
+struct AppendResult {
+    Offset base_offset;
+    Offset last_offset;
+    TimestampMs log_append_time = kNoTimestamp;  // set for LogAppendTime topics
+    Offset log_start_offset;
+    Offset log_end_offset;   // after the append
+    bool duplicate = false;  // was in the log already; nothing was written
+};
+
+struct AppendError {
+    Error error;
+    std::vector<record::RecordError> records;  // the culprits, when single records were (KIP-467)
+    Offset log_start_offset;
+};
+
+struct LeaderAppend {
+    LeaderEpoch leader_epoch;
+    record::AppendOrigin origin = record::AppendOrigin::Client;
+    // Of a transaction marker: the version its coordinator speaks.
+    int16_t transaction_version = 0;
+    // A client's transactional batch may open a transaction here: its coordinator knows (KIP-890).
+    bool transaction_verified = false;
+};
+
+// Up to where a reader may see.
+enum class ReadBound : uint8_t { LogEnd, HighWatermark, LastStable };
+
+struct LogRead {
+    Bytes records;
+    // First batch did not fit into the limit; nothing was returned although there is something.
+    bool first_too_large = false;
+    // With ReadBound::LastStable: the transactions to skip, by first offset.
+    std::vector<AbortedTxn> aborted;
+    // As of the read.
+    Offset log_start_offset;
+    Offset high_watermark;
+    Offset last_stable_offset;
+    Offset log_end_offset;
+};
+
+// Special timestamps of ListOffsets.
+inline constexpr TimestampMs kLatestTimestamp = -1;
+inline constexpr TimestampMs kEarliestTimestamp = -2;
+inline constexpr TimestampMs kMaxTimestamp = -3;
+inline constexpr TimestampMs kEarliestLocalTimestamp = -4;
+inline constexpr TimestampMs kLatestTieredTimestamp = -5;
+inline constexpr TimestampMs kEarliestPendingUploadTimestamp = -6;
+
+struct TimestampMatch {
+    TimestampMs timestamp = kNoTimestamp;
+    Offset offset = kNoOffset;
+    LeaderEpoch leader_epoch = kNoLeaderEpoch;
+};
+
+// For DescribeProducers.
+struct ActiveProducer {
+    ProducerId producer_id;
+    int16_t producer_epoch = kNoProducerEpoch;
+    int32_t last_sequence = kNoSequence;
+    TimestampMs last_timestamp = kNoTimestamp;
+    int32_t coordinator_epoch = -1;
+    Offset current_txn_start_offset = kNoOffset;
+};
+
+enum class DeletionReason : uint8_t { RetentionTime, RetentionBytes, LogStart };
+
+// A flush in two halves, so that the wait for the device happens outside the partition's lock.
+class FlushTask {
+ public:
+    // Waits for the device. Any thread, no lock. A failure is final: pass it to end_flush().
+    Status run();
+    Offset end_offset() const { return end_offset_; }
+
+ private:
+    friend class Log;
+    Offset end_offset_;
+    runtime::FileSystem* files_ = nullptr;
+    std::vector<std::shared_ptr<runtime::File>> to_sync_;
+    std::string directory_;  // empty: no entries changed
+};
+
+class Log {
+ public:
+    // Makes the directory when missing, finishes what a crash interrupted, checks what may be
+    // damaged.
+    static Result<std::unique_ptr<Log>> open(LogContext context, LogOptions options,
+                                             TimestampMs now);
+    ~Log();
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    Mutex& mutex() { return mutex_; }
+
+    const TopicPartition& topic_partition() const { return topic_partition_; }
+    const std::string& directory() const { return dir_; }
+    const config::LogConfig& config() const { return *config_; }
+    void set_config(std::shared_ptr<const config::LogConfig> config);
+    bool failed() const { return failed_; }
+    // Refuses everything from now on: the directory went offline.
+    void fail_with(Error error);
+
+    // The topic this log belongs to (partition.metadata); kZeroUuid when the file is missing.
+    const Uuid& topic_id() const { return topic_id_; }
+    // Writes partition.metadata. Errors: InconsistentTopicId when the log belongs to another topic.
+    Status assign_topic_id(const Uuid& topic_id);
+
+    Offset log_start_offset() const { return log_start_offset_; }
+    Offset log_end_offset() const { return log_end_offset_; }
+    Offset high_watermark() const { return high_watermark_; }
+    Offset last_stable_offset() const;
+    std::optional<Offset> first_unstable_offset() const;
+    Offset recovery_point() const { return recovery_point_; }
+    int64_t size_in_bytes() const;
+    size_t segment_count() const { return segments_.size(); }
+    Offset active_segment_base() const { return segments_.back()->base_offset(); }
+
+    // Clamped to [log_start, log_end]. Returns whether it changed.
+    bool set_high_watermark(Offset high_watermark);
+
+    // Checks and appends one batch, assigning offsets. Rolls first when the segment is full.
+    std::expected<AppendResult, AppendError> append_as_leader(const Bytes& records,
+                                                              const LeaderAppend& append,
+                                                              TimestampMs now);
+    // Appends batches that carry offsets and epochs already: replication, and the quorum's own
+    // leader. Batches of an epoch above `leader_epoch` are left out with all that follow them
+    // (KAFKA-18723). Errors: CorruptMessage; OffsetOutOfRange when the first offset is below the
+    // log end; InvalidRecord when offsets do not ascend.
+    Result<AppendResult> append_as_follower(const Bytes& records, LeaderEpoch leader_epoch,
+                                            TimestampMs now);
+
+    // Errors: OffsetOutOfRange when `start` is below log_start or above log_end.
+    Result<LogRead> read(Offset start, int64_t bytes_max, ReadBound bound, bool min_one_batch);
+    // About how many bytes a reader at `from` could be given now; cheap, for min.bytes.
+    int64_t bytes_available(Offset from, ReadBound bound);
+
+    // `timestamp` may be one of the special ones. nullopt: no such record.
+    Result<std::optional<TimestampMatch>> find_timestamp(TimestampMs timestamp);
+    // The largest epoch <= `epoch` and its end. nullopt as LeaderEpochCache::end_offset_for.
+    std::optional<EpochEnd> end_offset_for_epoch(LeaderEpoch epoch) const;
+    const LeaderEpochCache& epochs() const { return epochs_; }
+    // A leader notes the start of its epoch even before it appends.
+    Status assign_epoch_start(LeaderEpoch epoch, Offset start);
+
+    // Drops records at or above `offset`; the high watermark follows. Returns whether any were.
+    Result<bool> truncate_to(Offset offset, TimestampMs now);
+    // Drops everything; the log starts anew at `offset`.
+    Status truncate_fully_and_start_at(Offset offset, TimestampMs now);
+    // Advances the log start. Returns whether it moved. Errors: OffsetOutOfRange above the high
+    // watermark.
+    Result<bool> advance_log_start(Offset offset);
+
+    // Starts a new segment at the log end, unless the active one is empty.
+    Status roll(TimestampMs now);
+    // Deletes segments that retention or the log start have made superfluous: they are renamed, and
+    // removed by remove_deleted() once file.delete.delay.ms has passed. Returns how many.
+    Result<size_t> apply_retention(TimestampMs now);
+    // Removes files whose delay has passed. Returns how many segments are still waiting.
+    size_t remove_deleted(TimestampMs now);
+
+    const ProducerState& producers() const { return producers_; }
+    std::vector<ActiveProducer> active_producers() const;
+    void expire_producers(TimestampMs now) { producers_.remove_expired(now); }
+    bool has_ongoing_transaction(ProducerId id, int16_t epoch) const;
+
+    // Makes everything appended so far durable and moves the recovery point.
+    Status flush();
+    Result<FlushTask> begin_flush();
+    Status end_flush(const FlushTask& task, const Status& outcome);
+    int64_t unflushed_records() const { return log_end_offset_ - recovery_point_; }
+    TimestampMs last_flush_ms() const { return last_flush_ms_; }
+
+    // Clean close: flush, final index entries, producer snapshot. The log refuses appends
+    // afterwards.
+    Status close();
+    // Renames the directory; open handles are dropped.
+    Status rename_directory(const std::string& dir);
+
+ private:
+    Log(LogContext context, LogOptions options, LeaderEpochCache epochs);
+
+    friend class LogLoader;
+    struct Doomed {
+        Offset base;
+        TimestampMs due;
+    };
+    struct PendingAppend;
+
+    Segment& active() { return *segments_.back(); }
+    SegmentLimits segment_limits() const;
+    size_t segment_index_for(Offset offset) const;
+    Error storage_error(const Error& cause, std::string_view action);
+    Status guard(Status status, std::string_view action);
+    Status check_usable() const;
+    Status maybe_roll(size_t bytes, Offset last_offset, TimestampMs max_timestamp,
+                      TimestampMs first_timestamp, TimestampMs now);
+    Status roll_to(Offset base, TimestampMs now);
+    Status write(std::span<const Bytes> pieces, std::span<const BatchExtent> batches);
+    Status take_producer_snapshot();
+    Status rebuild_producer_state(Offset end, TimestampMs now, bool reload_from_clean);
+    Status remove_snapshots_if(const std::function<bool(Offset)>& doomed);
+    Status delete_segments(size_t count, TimestampMs now, DeletionReason reason);
+    Offset bound_offset(ReadBound bound) const;
+    void keep_warm(Segment& segment);
+
+    LogContext context_;
+    std::string dir_;
+    TopicPartition topic_partition_;
+    std::string name_;  // topic_partition_ as text
+    std::shared_ptr<const config::LogConfig> config_;
+    Uuid topic_id_;
+    Mutex mutex_;
+
+    Offset log_start_offset_;
+    Offset high_watermark_;
+    Offset log_end_offset_;
+    Offset recovery_point_;
+    std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty once open
+    LeaderEpochCache epochs_;
+    ProducerState producers_;
+    std::vector<Offset> snapshots_;  // offsets of the snapshot files, ascending
+    std::deque<Doomed> doomed_;
+    std::deque<Segment*> warm_;  // inactive segments whose indexes are in memory
+    TimestampMs segment_jitter_ms_ = 0;
+    TimestampMs last_flush_ms_ = 0;
+    bool directory_unsynced_ = false;
+    bool failed_ = false;
+    bool closed_ = false;
+    std::optional<Error> failure_;
+};
+
+}  // namespace moldau::storage

@@ -1,0 +1,155 @@
+// LogManager: all logs of a node over its log.dirs: identity and locks of the directories, loading
+// and recovery, creation, deletion, checkpoints and the clean stop.
+//
+// Logs are discovered at start and opened on first use when the last stop was clean; after any
+// other stop each is recovered at load(). Thread-safe. The periodic methods are called by a shell
+// from the disk pool; they take each log's own lock for a short while only. A directory that fails
+// goes offline: its logs refuse everything, and on_dir_failure is told once.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/topic_partition.h"
+#include "base/uuid.h"
+#include "config/log_config.h"
+#include "storage/checkpoint_file.h"
+#include "storage/file_cache.h"
+#include "storage/log.h"
+#include "storage/meta_properties.h"
+
+namespace moldau::runtime {
+class Clock;
+class FileLock;
+class FileSystem;
+}  // namespace moldau::runtime
+
+namespace moldau::storage {
+
+struct LogManagerOptions {
+    std::vector<std::string> dirs;
+    BrokerId node_id{0};
+    // The configuration of a topic: broker defaults and the topic's own keys. Must not block.
+    std::function<std::shared_ptr<const config::LogConfig>(std::string_view topic)> config_of;
+    Duration producer_id_expiration = std::chrono::hours(24);
+    int recovery_threads_per_dir = 2;
+    size_t open_files_max = 8192;
+    // Any thread. Called once per directory.
+    std::function<void(const std::string& dir, const Uuid& directory_id, const Error& cause)>
+        on_dir_failure;
+};
+
+struct LogDirectory {
+    std::string path;
+    Uuid directory_id;
+    bool online = true;
+};
+
+// A partition directory that exists, opened or not.
+struct LogSummary {
+    TopicPartition topic_partition;
+    Uuid topic_id;    // kZeroUuid when it has no partition.metadata
+    std::string dir;  // the log.dir
+};
+
+class LogManager {
+ public:
+    // Locks and identifies the directories and lists what is in them. Errors: KafkaStorageError
+    // (locked by another process, no directory usable), InvalidConfig (meta.properties missing or
+    // of another node or cluster).
+    static Result<std::unique_ptr<LogManager>> open(runtime::FileSystem& files,
+                                                    const runtime::Clock& clock,
+                                                    LogManagerOptions options);
+    ~LogManager();
+
+    const std::string& cluster_id() const { return cluster_id_; }
+    std::vector<LogDirectory> directories() const;
+    std::optional<std::string> directory_path(const Uuid& directory_id) const;
+    // nullopt while that directory's last stop was not clean, or held no epoch.
+    std::optional<int64_t> previous_broker_epoch() const { return previous_broker_epoch_; }
+
+    // Opens every log that needs recovery and removes the marks of the clean stop. Blocks.
+    Status load();
+
+    // All partitions found or created, for comparing with metadata.
+    std::vector<LogSummary> list() const;
+    // The log of a partition, opened if need be; nullptr when there is none.
+    // Errors: KafkaStorageError when its directory is offline.
+    Result<std::shared_ptr<Log>> get(const TopicPartition& partition);
+    // As get(); makes the log when missing, in `directory` or else in the one with the fewest logs.
+    // Errors: InconsistentTopicId.
+    Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& partition,
+                                               const Uuid& topic_id,
+                                               std::optional<Uuid> directory = std::nullopt);
+    // The directory that holds the partition; kUnassignedDirectory when there is none.
+    Uuid directory_id_of(const TopicPartition& partition) const;
+
+    // Renames to `-delete`; the files go once file.delete.delay.ms has passed. No log: success.
+    Status remove(const TopicPartition& partition);
+    // Renames to `-stray`: the partition belongs to no topic of this node. Never removed by itself.
+    Status set_aside_stray(const TopicPartition& partition);
+
+    // New configuration for every open log of a topic.
+    void update_config(std::string_view topic);
+
+    // Periodic work.
+    void checkpoint_recovery_points();
+    void checkpoint_log_start_offsets();
+    void checkpoint_high_watermarks();
+    void flush_dirty_logs();  // by flush.ms, and rolled segments
+    void apply_retention();   // retention, expiry of producers
+    void remove_deleted();    // files and directories whose delay has passed
+
+    struct DirectoryUse {
+        LogDirectory directory;
+        std::optional<Error> error;
+        int64_t total_bytes = -1;
+        int64_t usable_bytes = -1;
+        std::vector<std::pair<TopicPartition, int64_t>> log_bytes;
+    };
+    std::vector<DirectoryUse> describe();  // for DescribeLogDirs
+
+    void take_offline(const std::string& dir, const Error& cause);
+
+    // Closes every log, writes all checkpoints and marks the stop as clean.
+    Status shutdown(int64_t broker_epoch);
+
+ private:
+    struct Dir;
+    struct Entry;
+    LogManager(runtime::FileSystem& files, const runtime::Clock& clock, LogManagerOptions options);
+
+    Status open_dir(Dir& dir);
+    Status discover(Dir& dir);
+    Result<std::shared_ptr<Log>> open_entry(const TopicPartition& partition, Entry& entry);
+    std::vector<std::pair<TopicPartition, std::shared_ptr<Log>>> open_logs() const;
+    Status move_aside(const TopicPartition& partition, std::string_view suffix);
+    void write_checkpoint(std::string_view file, Offset (*value)(const Log&));
+
+    runtime::FileSystem& files_;
+    const runtime::Clock& clock_;
+    LogManagerOptions options_;
+    FileCache cache_;
+    std::string cluster_id_;
+    std::optional<int64_t> previous_broker_epoch_;
+
+    mutable Mutex mutex_;
+    std::vector<std::unique_ptr<Dir>> dirs_;
+    std::unordered_map<TopicPartition, std::shared_ptr<Entry>> entries_ GUARDED_BY(mutex_);
+};
+
+// `orders-3` -> {orders, 3}; nullopt when the name is not of that form.
+std::optional<TopicPartition> parse_partition_directory(std::string_view name);
+// `orders-3.<32 hex>-delete`, with the topic cut so that the name stays within 255 bytes.
+std::string set_aside_name(const TopicPartition& partition, const Uuid& unique,
+                           std::string_view suffix);
+
+}  // namespace moldau::storage

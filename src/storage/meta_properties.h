@@ -1,0 +1,43 @@
+// meta.properties: the identity of a log directory. Read at start from every directory; all must
+// agree on cluster and node id, and each has a directory id of its own (KIP-858).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "base/uuid.h"
+
+namespace moldau::runtime {
+class FileSystem;
+}
+
+namespace moldau::storage {
+
+inline constexpr std::string_view kMetaProperties = "meta.properties";
+
+struct MetaProperties {
+    int32_t version = 1;  // 0: ZooKeeper age, `broker.id`; 1: KRaft
+    std::optional<std::string> cluster_id;
+    std::optional<BrokerId> node_id;
+    std::optional<Uuid> directory_id;
+
+    friend bool operator==(const MetaProperties&, const MetaProperties&) = default;
+
+    // Errors: InvalidConfig when a number or id cannot be read, or a key is missing in its version.
+    static Result<MetaProperties> parse(std::string_view text);
+    // Java properties form. `date_comment` is the line Java writes as `#<date>`; it may be empty.
+    std::string str(std::string_view date_comment = {}) const;
+    // `{version=1, cluster.id=..., node.id=1, directory.id=...}` as Kafka shows it.
+    std::string describe() const;
+};
+
+// nullopt when the directory has no meta.properties.
+Result<std::optional<MetaProperties>> read_meta_properties(runtime::FileSystem& files,
+                                                           const std::string& dir);
+Status write_meta_properties(runtime::FileSystem& files, const std::string& dir,
+                             const MetaProperties& properties);
+
+}  // namespace moldau::storage

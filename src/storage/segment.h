@@ -1,0 +1,176 @@
+// A Segment is one contiguous run of a partition's log: a data file and its indexes.
+// Owned by a Log and guarded like it. Cheap until used: no handle is held (FileCache) and the
+// indexes are read on first need. The indexes of the segment being written live in memory and reach
+// their files at roll, flush and close: after a crash they are rebuilt from the data anyway.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/types.h"
+#include "record/batch.h"
+#include "storage/file_cache.h"
+#include "storage/offset_index.h"
+#include "storage/time_index.h"
+#include "storage/transaction_index.h"
+
+namespace moldau::storage {
+
+inline constexpr std::string_view kLogSuffix = ".log";
+inline constexpr std::string_view kOffsetIndexSuffix = ".index";
+inline constexpr std::string_view kTimeIndexSuffix = ".timeindex";
+inline constexpr std::string_view kTransactionIndexSuffix = ".txnindex";
+inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
+inline constexpr std::string_view kDeletedSuffix = ".deleted";
+
+// `dir`/00000000000000000042.log
+std::string segment_path(std::string_view dir, Offset base, std::string_view suffix);
+// The offset in such a file name; nullopt when it does not begin with 20 digits.
+std::optional<Offset> offset_of_file_name(std::string_view name);
+
+struct SegmentLimits {
+    int32_t index_bytes_max = 10 << 20;
+    int32_t index_interval_bytes = 4096;
+};
+
+// What an index learns from one batch that was written.
+struct BatchExtent {
+    Offset last_offset;
+    TimestampMs max_timestamp = kNoTimestamp;
+    uint32_t size_in_bytes = 0;
+};
+
+class Segment {
+ public:
+    // Makes the data file, which must not exist.
+    static Result<std::unique_ptr<Segment>> create(FileCache& cache, std::string dir, Offset base,
+                                                   SegmentLimits limits);
+    // Takes up an existing data file of `size` bytes. Touches no file.
+    static std::unique_ptr<Segment> existing(FileCache& cache, std::string dir, Offset base,
+                                             int64_t size, SegmentLimits limits);
+
+    Offset base_offset() const { return base_; }
+    int64_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+    void set_limits(SegmentLimits limits);
+
+    // Writes batches at the end with one call and notes them in the indexes. On an error the file
+    // is cut back to what it was; `intact()` tells whether that worked.
+    Status append(std::span<const Bytes> pieces, std::span<const BatchExtent> batches);
+    bool intact() const { return intact_; }
+
+    // Whole and cut-off batches from the one that holds `start` on, at most `bytes_max` bytes.
+    struct ReadResult {
+        Bytes records;         // empty when the segment has nothing at or after `start`
+        int64_t position = 0;  // of the first byte of records
+        bool found = false;    // there is a batch at or after `start`, even if it was not returned
+    };
+    // Stops before the first batch that begins at or after `offset_end`. With `min_one`, the first
+    // batch is returned whole even when larger than `bytes_max`; without it, a first batch that
+    // does not fit is left out.
+    Result<ReadResult> read(Offset start, Offset offset_end, int64_t bytes_max, bool min_one);
+
+    // Position and header of the first batch whose last offset is at or above `target`.
+    struct Located {
+        int64_t position = 0;
+        record::BatchHeader header;
+    };
+    Result<std::optional<Located>> locate(Offset target);
+    // Approximate: where the index says reading for `target` starts.
+    Result<int64_t> position_hint(Offset target);
+    // An offset above every record in the `bytes` bytes from `position` on; nullopt when unknown.
+    Result<std::optional<Offset>> upper_bound_offset(int64_t position, int64_t bytes);
+
+    // Calls `visit` for the header of each batch from `position` on, until it returns false.
+    Status for_each_header(int64_t position,
+                           const std::function<bool(const record::BatchHeader&, int64_t)>& visit);
+    // One whole batch of which position and header are known.
+    Result<record::BatchView> read_batch(const Located& located);
+
+    // First record at or after `start` that is not older than `target`.
+    struct TimeMatch {
+        TimestampMs timestamp = kNoTimestamp;
+        Offset offset;
+        LeaderEpoch leader_epoch = kNoLeaderEpoch;
+    };
+    Result<std::optional<TimeMatch>> find_timestamp(TimestampMs target, Offset start);
+
+    // The offset after the last record. Reads the tail; the owner remembers it.
+    Result<Offset> read_next_offset();
+
+    // Largest timestamp and the last offset of the first batch that has it.
+    Result<TimestampOffset> max_timestamp();
+    // For retention: the largest timestamp, or when records carry none the file's time of change.
+    Result<TimestampMs> largest_timestamp();
+    // Timestamp of the first batch; nullopt when empty. Rolling by time counts from it.
+    Result<std::optional<TimestampMs>> first_batch_timestamp();
+
+    // Checks every batch and rebuilds the indexes; `visit` sees each good batch. The file is cut at
+    // the first bad byte. Returns how many bytes were cut.
+    Result<int64_t> recover(const std::function<Status(const record::BatchView&)>& visit);
+
+    // Drops what is at or above `offset`. Returns the bytes dropped.
+    Result<int64_t> truncate_to(Offset offset);
+
+    // No room in an index, or `last_offset` is too far from the base for 31 bits.
+    Result<bool> indexes_full();
+    bool can_hold(Offset last_offset) const {
+        int64_t relative = last_offset - base_;
+        return relative >= 0 && relative <= std::numeric_limits<int32_t>::max();
+    }
+
+    Status append_aborted(const AbortedTxn& txn);
+    Result<const TransactionIndex*> transactions();
+
+    // Brings the index files up to date; with `final`, the time index gets its last entry.
+    Status write_indexes(bool final);
+    // Forgets indexes that can be read again.
+    void shed_indexes();
+
+    // The open files a flush must sync; the flush itself runs without the partition's lock.
+    Result<std::vector<std::shared_ptr<runtime::File>>> files_to_sync();
+
+    // Renames every file to `<name>.deleted`.
+    Status mark_deleted();
+    // Removes every file, marked or not. Missing ones are fine.
+    static Status remove_files(runtime::FileSystem& files, std::string_view dir, Offset base,
+                               bool marked);
+    // The partition's directory was renamed.
+    void set_directory(std::string dir);
+
+ private:
+    Segment(FileCache& cache, std::string dir, Offset base, int64_t size, SegmentLimits limits);
+
+    std::string path(std::string_view suffix) const;
+    Status load_indexes();
+    Status rebuild_indexes();
+    void index_batch(const BatchExtent& batch, int64_t position);
+    Result<Located> header_at(int64_t position);
+
+    FileCache& cache_;
+    std::string dir_;
+    const Offset base_;
+    int64_t size_;
+    SegmentLimits limits_;
+    CachedFile data_;
+    bool intact_ = true;
+
+    std::optional<OffsetIndex> offset_index_;
+    std::optional<TimeIndex> time_index_;
+    std::optional<TransactionIndex> txn_index_;
+    bool indexes_dirty_ = false;     // files lag behind memory
+    bool indexes_unsynced_ = false;  // files were written since the last flush
+    int64_t bytes_since_index_entry_ = 0;
+    std::optional<TimestampOffset> max_timestamp_;
+    std::optional<TimestampMs> first_timestamp_;
+};
+
+}  // namespace moldau::storage
