@@ -86,6 +86,11 @@ class Bytes {
     std::string_view view() const { return {reinterpret_cast<const char*>(data_), size_}; }
     std::string str() const { return std::string(view()); }
 
+    // No other slice shares the memory: its owner may write it again.
+    bool unique() const {
+        return block_ != nullptr && block_->references.load(std::memory_order_acquire) == 1;
+    }
+
     // [from, from + length) of this slice, sharing its memory. Both must lie inside.
     Bytes slice(size_t from, size_t length) const {
         MOLDAU_ASSERT(from <= size_ && length <= size_ - from);

@@ -58,10 +58,12 @@ LoopThread::~LoopThread() {
 
 void LoopThread::start() {
     MOLDAU_ASSERT(!impl_->thread.joinable());
+    impl_->running.store(true);
     impl_->thread = std::thread([this] {
         pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
         impl_->thread_id.store(std::this_thread::get_id());
         impl_->context.run();
+        impl_->running.store(false);
     });
 }
 
@@ -73,6 +75,10 @@ void LoopThread::join() {
     if (impl_->thread.joinable()) {
         impl_->thread.join();
     }
+}
+
+bool LoopThread::running() const {
+    return impl_->running.load();
 }
 
 void LoopThread::post(Task task) {

@@ -112,6 +112,8 @@ class LoopThread final : public EventLoop {
     // Lets the running task finish, drops the rest. From any thread.
     void stop();
     void join();
+    // Between start() and the end of the thread.
+    bool running() const;
 
     void post(Task task) override;
     bool in_loop() const override;

@@ -22,6 +22,7 @@ struct LoopThread::Impl {
     MonotonicTime wake_timer_at = MonotonicTime::max();
     std::thread thread;
     std::atomic<std::thread::id> thread_id{};
+    std::atomic<bool> running{false};
     // Shared by all streams of the loop: what is read is cut into frames before the next read.
     ReceiveBlock receive_block;
 };
