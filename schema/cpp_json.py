@@ -23,11 +23,11 @@ def define(struct_writer):
             continue
         tests = [] if test == "true" else [test]
         if field.tag is not None:
-            tests.append(f"!({cpp.is_default(field, cpp.member(field))})")
+            tests.append(f"!({cpp.is_default(field, cpp.own(field))})")
         if tests:
             code.open(f"if ({' && '.join(tests)}) {{")
         code.line(f'json.name("{field.name[0].lower() + field.name[1:]}");')
-        code.line(f"write_json_value(json, version, {cpp.member(field)});")
+        code.line(f"write_json_value(json, version, {cpp.own(field)});")
         if tests:
             code.close()
     code.line("json.close_object();")
