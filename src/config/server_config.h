@@ -66,6 +66,8 @@ struct ConfigReport {
     std::vector<std::string> notices;   // known keys whose feature this build does not have
 };
 
+struct ServerState;
+
 class ServerConfig {
  public:
     // Kafka's defaults as a combined node with node.id=0; for tests.
@@ -223,10 +225,9 @@ class ServerConfig {
     }
 
  private:
-    struct State;
-    explicit ServerConfig(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+    explicit ServerConfig(std::shared_ptr<const ServerState> state) : state_(std::move(state)) {}
 
-    std::shared_ptr<const State> state_;
+    std::shared_ptr<const ServerState> state_;
 };
 
 }  // namespace moldau::config
