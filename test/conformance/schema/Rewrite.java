@@ -1,6 +1,7 @@
 // Answers each line "<message> <version> <hex>" with "<message> <version> <hex> <json>": the message
 // read and written again by Kafka's own class, and the JSON of its converter ("-" where the comparison
-// does not ask for it), or with "<message> <version> error: <words>".
+// does not ask for it), or with "<message> <version> error: <words>". The line "apis" is answered with
+// Kafka's table of APIs.
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.InputStreamReader;
@@ -11,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import org.apache.kafka.common.message.ApiMessageType.ListenerType;
+import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
@@ -68,12 +71,37 @@ public class Rewrite {
         return (bytes.length == 0 ? "-" : HexFormat.of().formatHex(bytes)) + " " + json;
     }
 
+    private static String advertised(ApiKeys api, ListenerType listener) {
+        if (!api.inScope(listener)) {
+            return "none";
+        }
+        return api.toApiVersionForApiResponse(false, listener)
+            .map(range -> range.minVersion() + "-" + range.maxVersion()).orElse("none");
+    }
+
+    private static void printApis(BufferedWriter out) throws Exception {
+        for (ApiKeys api : ApiKeys.values()) {
+            out.write(String.format("api %d %s %s %s %b %b", api.id, api.name,
+                advertised(api, ListenerType.BROKER), advertised(api, ListenerType.CONTROLLER),
+                api.clusterAction, api.forwardable));
+            for (int v = api.oldestVersion(); v <= api.latestVersion(true); v++) {
+                out.write(String.format(" %d:%d:%d", v, api.requestHeaderVersion((short) v),
+                    api.responseHeaderVersion((short) v)));
+            }
+            out.write("\n");
+        }
+    }
+
     public static void main(String[] args) throws Exception {
         BufferedReader in =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         BufferedWriter out =
             new BufferedWriter(new OutputStreamWriter(System.out, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (line.equals("apis")) {
+                printApis(out);
+                continue;
+            }
             String[] words = line.split(" ");
             byte[] input = words[2].equals("-") ? new byte[0] : HexFormat.of().parseHex(words[2]);
             String result;
