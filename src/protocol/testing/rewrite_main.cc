@@ -1,7 +1,7 @@
 // Reads lines "<message> <version> <hex>" and answers each with "<message> <version> <hex> <json>":
 // the message read and written again, and its JSON form ("-" for types that have none), or with
 // "<message> <version> error: <words>". The line "apis" is answered with the table of APIs. Driven
-// by the comparisons in test/conformance/schema.
+// by the comparisons in tests/conformance/schema.
 #include <iostream>
 #include <sstream>
 
