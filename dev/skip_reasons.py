@@ -18,8 +18,8 @@ def reasons(path):
                 started = re.match(r"\d+/\d+ Test: (\S+)", line)
                 if started:
                     name = started[1]
-                elif line.startswith("SKIP: ") and name:
-                    found.append((name, line[len("SKIP: "):].strip()))
+                elif line.lower().startswith(("skip: ", "skipped: ")) and name:
+                    found.append((name, line.partition(": ")[2].strip()))
     except OSError:
         pass
     return found
