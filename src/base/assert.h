@@ -9,9 +9,9 @@ namespace moldau {
 
 }  // namespace moldau
 
-#define MOLDAU_ASSERT(fact)                                       \
-    do {                                                          \
-        if (!(fact)) [[unlikely]] {                               \
+#define MOLDAU_ASSERT(fact)                                        \
+    do {                                                           \
+        if (!(fact)) [[unlikely]] {                                \
             ::moldau::assertion_failed(#fact, __FILE__, __LINE__); \
-        }                                                         \
+        }                                                          \
     } while (false)

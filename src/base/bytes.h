@@ -1,7 +1,7 @@
-// Bytes: an immutable slice of a shared, reference-counted buffer. Record bytes travel as Bytes from
-// socket to segment and from segment to socket, so that no hop copies them.
-// Buffer: the one mutable owner that a slice is made from.
-// Slices may be copied, dropped and read on any thread; a Buffer belongs to one thread.
+// Bytes: an immutable slice of a shared, reference-counted buffer. Record bytes travel as Bytes
+// from socket to segment and from segment to socket, so that no hop copies them. Buffer: the one
+// mutable owner that a slice is made from. Slices may be copied, dropped and read on any thread; a
+// Buffer belongs to one thread.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,9 @@
 #include "base/crc32c.h"
 
+#include <cstring>
+
 #include <isa-l/crc.h>
 #include <nmmintrin.h>
-
-#include <cstring>
 
 namespace moldau {
 namespace {

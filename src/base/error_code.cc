@@ -69,7 +69,8 @@ constexpr std::array kRows = {
     ErrorRow{"INVALID_TRANSACTION_TIMEOUT", "InvalidTxnTimeoutException", false},
     ErrorRow{"CONCURRENT_TRANSACTIONS", "ConcurrentTransactionsException", true},
     ErrorRow{"TRANSACTION_COORDINATOR_FENCED", "TransactionCoordinatorFencedException", false},
-    ErrorRow{"TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "TransactionalIdAuthorizationException", false},
+    ErrorRow{"TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "TransactionalIdAuthorizationException",
+             false},
     ErrorRow{"SECURITY_DISABLED", "SecurityDisabledException", false},
     ErrorRow{"OPERATION_NOT_ATTEMPTED", "OperationNotAttemptedException", false},
     ErrorRow{"KAFKA_STORAGE_ERROR", "KafkaStorageException", true},
@@ -81,7 +82,8 @@ constexpr std::array kRows = {
     ErrorRow{"DELEGATION_TOKEN_NOT_FOUND", "DelegationTokenNotFoundException", false},
     ErrorRow{"DELEGATION_TOKEN_OWNER_MISMATCH", "DelegationTokenOwnerMismatchException", false},
     ErrorRow{"DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", "UnsupportedByAuthenticationException", false},
-    ErrorRow{"DELEGATION_TOKEN_AUTHORIZATION_FAILED", "DelegationTokenAuthorizationException", false},
+    ErrorRow{"DELEGATION_TOKEN_AUTHORIZATION_FAILED", "DelegationTokenAuthorizationException",
+             false},
     ErrorRow{"DELEGATION_TOKEN_EXPIRED", "DelegationTokenExpiredException", false},
     ErrorRow{"INVALID_PRINCIPAL_TYPE", "InvalidPrincipalTypeException", false},
     ErrorRow{"NON_EMPTY_GROUP", "GroupNotEmptyException", false},
@@ -159,11 +161,17 @@ const ErrorRow& row(ErrorCode code) {
 
 }  // namespace
 
-std::string_view error_name(ErrorCode code) { return row(code).name; }
+std::string_view error_name(ErrorCode code) {
+    return row(code).name;
+}
 
-std::string_view error_exception(ErrorCode code) { return row(code).exception; }
+std::string_view error_exception(ErrorCode code) {
+    return row(code).exception;
+}
 
-bool is_retriable(ErrorCode code) { return row(code).retriable; }
+bool is_retriable(ErrorCode code) {
+    return row(code).retriable;
+}
 
 ErrorCode error_code_from_wire(int16_t number) {
     auto index = static_cast<size_t>(number - kFirst);

@@ -2,10 +2,10 @@
 // Names follow Kafka's; the code is chosen where the cause is known and travels unchanged.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace moldau {
 
@@ -150,7 +150,8 @@ enum class ErrorCode : int16_t {
 // Kafka's name, `UNKNOWN_TOPIC_OR_PARTITION`; for a code of no known name, `UNKNOWN_SERVER_ERROR`.
 std::string_view error_name(ErrorCode code);
 
-// The class name that Java clients and tools show, `UnknownTopicOrPartitionException`; empty for None.
+// The class name that Java clients and tools show, `UnknownTopicOrPartitionException`; empty for
+// None.
 std::string_view error_exception(ErrorCode code);
 
 // Whether a client may repeat the request unchanged and hope for another answer.
@@ -159,7 +160,9 @@ bool is_retriable(ErrorCode code);
 // The code of that number, UnknownServerError when Kafka has none.
 ErrorCode error_code_from_wire(int16_t number);
 
-constexpr int16_t to_wire(ErrorCode code) { return static_cast<int16_t>(code); }
+constexpr int16_t to_wire(ErrorCode code) {
+    return static_cast<int16_t>(code);
+}
 
 }  // namespace moldau
 

@@ -30,7 +30,9 @@ std::unexpected<Error> fail(ErrorCode code, fmt::format_string<Args...> format, 
     return std::unexpected(Error{code, fmt::format(format, std::forward<Args>(args)...)});
 }
 
-inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+    return std::unexpected(std::move(error));
+}
 
 }  // namespace moldau
 
@@ -51,9 +53,9 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::mo
     declaration = std::move(*result)
 
 // MOLDAU_CHECK(log.flush()); for a Status whose value is nothing: returns the error, if any.
-#define MOLDAU_CHECK(expression)                                         \
-    do {                                                                 \
+#define MOLDAU_CHECK(expression)                                              \
+    do {                                                                      \
         if (auto moldau_status = (expression); !moldau_status) [[unlikely]] { \
-            return std::unexpected(std::move(moldau_status).error());    \
-        }                                                                \
+            return std::unexpected(std::move(moldau_status).error());         \
+        }                                                                     \
     } while (false)

@@ -1,6 +1,6 @@
 // Timeline containers: ordinary maps and values that remember what they were at earlier offsets.
-// A decider replays records into them before the records are committed; when leadership is lost, the
-// state goes back to the last committed offset in one call (Kafka's SnapshotRegistry).
+// A decider replays records into them before the records are committed; when leadership is lost,
+// the state goes back to the last committed offset in one call (Kafka's SnapshotRegistry).
 //
 //   SnapshotRegistry registry;
 //   TimelineMap<std::string, Topic> topics(registry);
@@ -9,7 +9,8 @@
 //   registry.revert(17);              // "a" is gone again; the snapshot at 17 stays
 //   registry.release_up_to(17);       // committed: forget how to go back before 17
 //
-// One thread. Cost: a write saves the old value once per snapshot interval; reads cost nothing extra.
+// One thread. Cost: a write saves the old value once per snapshot interval; reads cost nothing
+// extra.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +47,8 @@ class SnapshotRegistry {
         return false;
     }
 
-    // Restores the state marked at `offset`, which must be a remembered one; later marks are dropped.
+    // Restores the state marked at `offset`, which must be a remembered one; later marks are
+    // dropped.
     void revert(int64_t offset) {
         MOLDAU_ASSERT(has_snapshot(offset));
         while (marks_.back().offset != offset) {
@@ -115,7 +117,8 @@ class TimelineMap {
             registry_->remember([this, key] { values_.erase(key); });
             values_.emplace(key, std::move(value));
         } else {
-            registry_->remember([this, key, old = at->second] { values_.insert_or_assign(key, old); });
+            registry_->remember(
+                [this, key, old = at->second] { values_.insert_or_assign(key, old); });
             at->second = std::move(value);
         }
     }

@@ -3,11 +3,11 @@
 // integers. Wire messages carry plain integers: convert at the door.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <compare>
 #include <cstdint>
 #include <functional>
+
+#include <fmt/format.h>
 
 namespace moldau {
 

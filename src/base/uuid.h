@@ -1,12 +1,12 @@
 // Uuid: 16 bytes, written by Kafka as 22 characters of unpadded base64url.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "base/result.h"
 

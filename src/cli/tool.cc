@@ -48,7 +48,7 @@ constexpr Tool kTools[] = {
     {"kafka-storage", nullptr, "format and inspect storage directories"},
     {"kafka-streams-application-reset", nullptr, "reset a Streams application"},
     {"kafka-streams-groups", nullptr, "list, describe and reset Streams groups"},
-    {"kafka-topics", nullptr, "create, list, describe, alter and delete topics"},
+    {"kafka-topics", run_kafka_topics, "create, list, describe, alter and delete topics"},
     {"kafka-transactions", nullptr, "describe and abort transactions"},
     {"kafka-verifiable-consumer", nullptr, "consume, reporting each step as JSON"},
     {"kafka-verifiable-producer", nullptr, "produce, reporting each step as JSON"},

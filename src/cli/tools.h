@@ -4,4 +4,8 @@
 
 #include "cli/tool.h"
 
-namespace moldau::cli {}  // namespace moldau::cli
+namespace moldau::cli {
+
+int run_kafka_topics(Arguments arguments, Streams& streams);
+
+}  // namespace moldau::cli

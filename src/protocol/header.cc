@@ -13,8 +13,7 @@ Result<RequestHeader> read_request_header(Reader& reader) {
     if (api == nullptr) {
         return fail(ErrorCode::InvalidRequest, "unknown api key: api_key={}", key);
     }
-    if (!api->versions.contains(version) && !api->advertised().contains(version) &&
-        api->key != ApiKey::ApiVersions) {
+    if (!api->versions.contains(version) && api->key != ApiKey::ApiVersions) {
         return fail(ErrorCode::UnsupportedVersion, "unsupported api version: api={} version={}",
                     api->name, version);
     }

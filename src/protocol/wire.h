@@ -187,6 +187,8 @@ class Writer {
  public:
     // Slices from this size on travel by reference.
     static constexpr size_t kReferenceBytesMin = 1024;
+    // First allocation of a frame: most answers fit.
+    static constexpr size_t kFrameBytesFirst = 240;
 
     Writer() = default;
 
@@ -262,6 +264,20 @@ class Writer {
     Error error() const {
         return {ErrorCode::UnsupportedVersion,
                 fmt::format("cannot write message: {}", error_ == nullptr ? "none" : error_)};
+    }
+
+    // Starts a frame on an empty writer: room for the length that take_frame() fills in.
+    void begin_frame() {
+        tail_.reserve(kFrameBytesFirst);
+        write_int32(0);
+    }
+    // Takes the frame that begin_frame() began, its length in front.
+    Chain take_frame() {
+        auto length = static_cast<int32_t>(size() - sizeof(int32_t));
+        Chain chain = take();
+        // The first slice was just frozen and nobody else has seen it.
+        store_big(const_cast<uint8_t*>(chain.front().data()), length);
+        return chain;
     }
 
     // Takes the message out and leaves the writer empty.

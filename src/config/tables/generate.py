@@ -2,6 +2,8 @@
 """Turns the key tables beside this file into one C++ file of constant arrays.
 
 usage: generate.py OUTPUT.cc
+       generate.py --document OUTPUT.md          the same tables as documentation
+       generate.py --check-document FILE.md      exit 1 when FILE.md is not what --document writes
 
 A table is tab-separated with a header line. `<null>`, `<empty>` and `<required>` in the default column
 stand for null, the empty text and "must be given". The rule column holds one of:
@@ -110,8 +112,77 @@ def emit(table, rows, out):
     out.append("};")
 
 
-def main():
-    out = ["// Made by tables/generate.py from the key tables. Do not edit.",
+HEADINGS = {
+    "broker": ("Nodes", "Keys of `server.properties`. *Dynamic* says whether `kafka-configs` may change a key"
+               " while the node runs: per broker, cluster-wide, or not at all (read-only)."),
+    "broker_dynamic_only": ("Nodes, at run time only", "Set with `kafka-configs`, never in the file."),
+    "topic": ("Topics", "Set per topic; *Default from* names the node key whose value a topic takes when"
+              " it sets none."),
+    "group": ("Groups", "Set per group; *Default from* names the node key, *Bounds* the node keys that"
+              " limit the value."),
+    "client_metrics": ("Client metrics subscriptions", ""),
+    "user_client_quota": ("Users and client ids", "Quotas and SCRAM credentials."),
+    "ip_quota": ("Addresses", ""),
+}
+
+
+def cell(text):
+    return text.replace("|", "\\|") if text else " "
+
+
+def shown_default(text):
+    return {"<null>": "none", "<empty>": "empty", "<required>": "**must be given**"}.get(
+        text, f"`{text}`")
+
+
+def synonyms_of(row):
+    if row["synonyms"] == "-":
+        return ""
+    return ", ".join("`" + item.replace("*", "` x `") + "`" for item in row["synonyms"].split(","))
+
+
+def document():
+    """docs/configuration.md: one table per kind of resource."""
+    out = ["# Configuration", "",
+           "Every key of Apache Kafka 4.3 is known here, with Kafka's type, default and range. A value"
+           " outside its range",
+           "stops the start with one line; an unknown key is a warning that names the nearest known"
+           " one. A key with",
+           "*Acts* = no is accepted and has no effect in this version.", "",
+           "This page is made from `src/config/tables/*.tsv` by `src/config/tables/generate.py"
+           " --document`.", ""]
+    for table in TABLES:
+        rows = [row for row in sorted(read_table(table), key=lambda row: row["name"])
+                if row["visibility"] != "internal"]
+        title, text = HEADINGS[table]
+        acting = sum(row["acts"] == "yes" for row in rows)
+        out += [f"## {title}", ""]
+        if text:
+            out += [text, ""]
+        out += [f"{acting} of {len(rows)} keys act.", ""]
+        columns = ["Key", "Type", "Default", "Allowed"]
+        columns += {"broker": ["Dynamic", "Stands in"], "topic": ["Default from"],
+                    "group": ["Default from", "Bounds"]}.get(table, [])
+        columns.append("Acts")
+        out += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+        for row in rows:
+            cells = [f"`{row['name']}`", row["type"].lower(), shown_default(row["default"]),
+                     parse_rule(row["rule"])[-1]]
+            if table == "broker":
+                cells += [row["dynamic"], synonyms_of(row)]
+            elif table == "topic":
+                cells.append(synonyms_of(row))
+            elif table == "group":
+                bounds = [row[name] for name in ("broker_min", "broker_max") if row[name] != "-"]
+                cells += [synonyms_of(row), ", ".join(f"`{name}`" for name in bounds)]
+            cells.append(row["acts"])
+            out.append("| " + " | ".join(map(cell, cells)) + " |")
+        out.append("")
+    return "\n".join(out)
+
+
+def compiled():
+    out = ["// Made by tables/generate.py from the key tables; edits are lost.",
            '#include "config/tables.h"', "", "namespace moldau::config {", "namespace {"]
     for table in TABLES:
         emit(table, read_table(table), out)
@@ -119,7 +190,17 @@ def main():
     for table in TABLES:
         out.append(f"std::span<const ConfigKey> {table}_keys() {{ return k{cpp_name(table)}Keys; }}")
     out.append("}  // namespace moldau::config")
-    pathlib.Path(sys.argv[1]).write_text("\n".join(out) + "\n")
+    return "\n".join(out) + "\n"
+
+
+def main():
+    if sys.argv[1] == "--document":
+        pathlib.Path(sys.argv[2]).write_text(document())
+    elif sys.argv[1] == "--check-document":
+        if pathlib.Path(sys.argv[2]).read_text() != document():
+            sys.exit(f"{sys.argv[2]} is out of date: run generate.py --document {sys.argv[2]}")
+    else:
+        pathlib.Path(sys.argv[1]).write_text(compiled())
 
 
 if __name__ == "__main__":

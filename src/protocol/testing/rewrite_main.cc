@@ -1,9 +1,11 @@
 // Reads lines "<message> <version> <hex>" and answers each with "<message> <version> <hex> <json>":
 // the message read and written again, and its JSON form ("-" for types that have none), or with
-// "<message> <version> error: <words>". Driven by the comparisons in test/conformance/schema.
+// "<message> <version> error: <words>". The line "apis" is answered with the table of APIs. Driven
+// by the comparisons in tests/conformance/schema.
 #include <iostream>
 #include <sstream>
 
+#include "protocol/api_keys.h"
 #include "protocol/testing/registry.h"
 
 namespace moldau::protocol::testing {
@@ -40,12 +42,38 @@ std::string answer(const std::string& name, int version, const Bytes& input) {
     return (hex.empty() ? "-" : hex) + " " + json;
 }
 
+std::string advertised(const ApiInfo& api, bool here) {
+    if (!here || find_api(static_cast<int16_t>(api.key)) == nullptr) {
+        return "none";
+    }
+    return fmt::format("{}-{}", api.advertised().first, api.advertised().last);
+}
+
+void print_apis() {
+    for (const ApiInfo& api : all_apis()) {
+        std::cout << fmt::format("api {} {} {} {} {} {}", static_cast<int>(api.key), api.name,
+                                 advertised(api, api.on_broker()),
+                                 advertised(api, api.on_controller()), api.cluster_action,
+                                 api.forwardable);
+        for (int version = api.versions.first; version <= api.versions.last; ++version) {
+            auto v = static_cast<int16_t>(version);
+            std::cout << fmt::format(" {}:{}:{}", version, api.request_header_version(v),
+                                     api.response_header_version(v));
+        }
+        std::cout << '\n';
+    }
+}
+
 }  // namespace
 }  // namespace moldau::protocol::testing
 
 int main() {
     std::string line;
     while (std::getline(std::cin, line)) {
+        if (line == "apis") {
+            moldau::protocol::testing::print_apis();
+            continue;
+        }
         std::istringstream words(line);
         std::string name;
         std::string hex;

@@ -1,0 +1,62 @@
+// Broker: the parts of a broker that request handlers work with. Owned by BrokerServer; lives as
+// long as any handler runs. Everything here may be used from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/server_config.h"
+
+namespace moldau::runtime {
+class Clock;
+class DiskPool;
+class Entropy;
+class EventLoop;
+class FileSystem;
+class LoopThread;
+}  // namespace moldau::runtime
+
+namespace moldau::storage {
+class LogManager;
+}
+
+namespace moldau::quorum {
+class ControllerChannel;
+}
+
+namespace moldau::broker {
+
+class AutoTopicCreator;
+class CoordinatorHost;
+class CurrentConfig;
+class FetchSessionCache;
+class MetadataCache;
+class ProducerIdManager;
+class ReplicaManager;
+
+struct Broker {
+    int32_t node_id = -1;
+    std::string cluster_id;
+
+    runtime::FileSystem* files = nullptr;
+    runtime::Clock* clock = nullptr;
+    runtime::Entropy* entropy = nullptr;
+    runtime::DiskPool* disk = nullptr;
+    runtime::LoopThread* control_loop = nullptr;
+
+    // The node's configuration with its dynamic part: config->get().
+    CurrentConfig* config = nullptr;
+    // The present metadata image: metadata->image().
+    MetadataCache* metadata = nullptr;
+    // Partitions of this broker.
+    ReplicaManager* replicas = nullptr;
+    storage::LogManager* logs = nullptr;
+    FetchSessionCache* fetch_sessions = nullptr;
+    ProducerIdManager* producer_ids = nullptr;
+    AutoTopicCreator* auto_topics = nullptr;
+    CoordinatorHost* coordinators = nullptr;
+    // The way to the active controller.
+    quorum::ControllerChannel* controller = nullptr;
+};
+
+}  // namespace moldau::broker

@@ -1,0 +1,65 @@
+#include "cli/client_tool.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "config/properties.h"
+
+namespace moldau::cli {
+
+ToolError::ToolError(const Error& error)
+    : java_class(fmt::format("org.apache.kafka.common.errors.{}", error_exception(error.code))),
+      message(error.message) {}
+
+std::unexpected<ToolError> illegal_argument(std::string message) {
+    return std::unexpected(ToolError(kIllegalArgument, std::move(message)));
+}
+
+Result<client::Properties> load_properties(const std::optional<std::string>& path) {
+    if (!path) {
+        return client::Properties();
+    }
+    return config::read_properties_file(*path);
+}
+
+Result<std::unique_ptr<client::Client>> make_client(const client::Properties& properties) {
+    MOLDAU_TRY(auto config, client::ClientConfig::from_properties(properties));
+    return std::make_unique<client::Client>(std::move(config));
+}
+
+bool is_internal_topic(std::string_view topic) {
+    return topic == "__consumer_offsets" || topic == "__transaction_state" ||
+           topic == "__share_group_state";
+}
+
+struct TopicFilter::Pattern {
+    std::regex regex;
+};
+
+TopicFilter::TopicFilter(std::unique_ptr<Pattern> pattern) : pattern_(std::move(pattern)) {}
+TopicFilter::TopicFilter(TopicFilter&&) noexcept = default;
+TopicFilter::~TopicFilter() = default;
+
+Result<TopicFilter> TopicFilter::parse(std::string_view list) {
+    std::string pattern;
+    for (char c : list) {
+        if (c == ',') {
+            pattern += '|';
+        } else if (std::isspace(static_cast<unsigned char>(c)) == 0 && c != '"' && c != '\'') {
+            pattern += c;
+        }
+    }
+    try {
+        return TopicFilter(std::make_unique<Pattern>(
+            std::regex(pattern, std::regex::ECMAScript | std::regex::optimize)));
+    } catch (const std::regex_error&) {
+        return fail(ErrorCode::InvalidRegularExpression, "{} is an invalid regex.", pattern);
+    }
+}
+
+bool TopicFilter::allows(const std::string& topic, bool exclude_internal) const {
+    return !(exclude_internal && is_internal_topic(topic)) &&
+           std::regex_match(topic, pattern_->regex);
+}
+
+}  // namespace moldau::cli
