@@ -2,6 +2,7 @@
 // long as any handler runs. Everything here may be used from any thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -29,7 +30,7 @@ namespace moldau::broker {
 class AutoTopicCreator;
 class CoordinatorHost;
 class CurrentConfig;
-class FetchSessionCache;
+class FetchSessions;
 class MetadataCache;
 class ProducerIdManager;
 class ReplicaManager;
@@ -37,6 +38,8 @@ class ReplicaManager;
 struct Broker {
     int32_t node_id = -1;
     std::string cluster_id;
+    // The finalized kraft.version, which lives in control records and not in the image.
+    std::atomic<int16_t> kraft_version{0};
 
     runtime::FileSystem* files = nullptr;
     runtime::Clock* clock = nullptr;
@@ -51,7 +54,7 @@ struct Broker {
     // Partitions of this broker.
     ReplicaManager* replicas = nullptr;
     storage::LogManager* logs = nullptr;
-    FetchSessionCache* fetch_sessions = nullptr;
+    FetchSessions* fetch_sessions = nullptr;
     ProducerIdManager* producer_ids = nullptr;
     AutoTopicCreator* auto_topics = nullptr;
     CoordinatorHost* coordinators = nullptr;

@@ -2,6 +2,11 @@
 
 #include <array>
 
+#include "broker/handlers/03_metadata.h"
+#include "broker/handlers/18_api_versions.h"
+#include "broker/handlers/60_describe_cluster.h"
+#include "broker/handlers/75_describe_topic_partitions.h"
+
 namespace moldau::broker {
 
 namespace {
@@ -14,7 +19,12 @@ struct Line {
 };
 
 // By ascending key.
-constexpr std::array<Line, 0> kHandlers{};
+constexpr auto kHandlers = std::to_array<Line>({
+    {ApiKey::Metadata, handle_metadata},
+    {ApiKey::ApiVersions, handle_api_versions},
+    {ApiKey::DescribeCluster, handle_describe_cluster},
+    {ApiKey::DescribeTopicPartitions, handle_describe_topic_partitions},
+});
 
 constexpr auto kTable = [] {
     std::array<Handler, protocol::kApiCount> table{};
