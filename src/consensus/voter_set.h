@@ -77,8 +77,9 @@ class VoterHistory {
     // In force after the record at `offset`.
     const VoterSet& voters_at(Offset offset) const;
     int16_t kraft_version_at(Offset offset) const;
-    // Where the set in force was written; kNoOffset when by the configuration alone.
-    Offset voters_offset() const;
+    // Where the set in force was written: -1 for the bootstrap checkpoint's, nullopt when there is
+    // none but the configured one.
+    std::optional<Offset> voters_offset() const;
 
     // The log now ends at `end`: later sets are gone.
     void truncate_to(Offset end);
