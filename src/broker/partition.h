@@ -1,0 +1,210 @@
+// Partition: one partition that this broker hosts: its log, and, while this broker leads it, the
+// replication::PartitionLeader that decides the high watermark. Any data loop appends and reads
+// here, under the partition's lock; the code inside never waits for a peer.
+//
+// The log of a partition that was there at start is opened on first use: until then a partition
+// costs a few hundred bytes. Lock order: Partition's, then the Log's (which LogManager's periodic
+// work takes too).
+//
+// Who waits for something (a fetch for bytes, a produce for the high watermark) leaves a waiter
+// here; the append that satisfies it wakes exactly it. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/topic_partition.h"
+#include "base/types.h"
+#include "replication/partition_leader.h"
+#include "storage/log.h"
+
+namespace moldau::runtime {
+class Clock;
+class DiskPool;
+}  // namespace moldau::runtime
+
+namespace moldau::storage {
+class LogManager;
+}
+
+namespace moldau::broker {
+
+// What all partitions of a broker share.
+struct PartitionContext {
+    BrokerId local;
+    Duration lag_max = seconds(30);
+    storage::LogManager* logs = nullptr;
+    runtime::Clock* clock = nullptr;
+    runtime::DiskPool* disk = nullptr;
+};
+
+// A parked fetch. Several partitions hold it; the first that satisfies it fires it, once.
+class FetchWaiter {
+ public:
+    explicit FetchWaiter(int64_t missing_bytes) : missing_bytes_(missing_bytes) {}
+    virtual ~FetchWaiter() = default;
+
+    // `bytes` more became visible to it. Any thread, under a partition's lock.
+    void bytes_arrived(int64_t bytes) {
+        if (missing_bytes_.fetch_sub(bytes, std::memory_order_relaxed) <= bytes) {
+            wake();
+        }
+    }
+    // Something other than new bytes happened: it must look again.
+    void wake() {
+        if (!fired_.exchange(true)) {
+            fire();
+        }
+    }
+    // Takes the right to complete it, for its own deadline. False: it was fired already.
+    bool claim() { return !fired_.exchange(true); }
+
+ protected:
+    // Must only hand over to the waiter's own loop.
+    virtual void fire() = 0;
+
+ private:
+    std::atomic<int64_t> missing_bytes_;
+    std::atomic<bool> fired_{false};
+};
+
+// How a reader addresses a partition.
+struct ReadRequest {
+    Offset fetch_offset;
+    int32_t bytes_max = 0;
+    // The epochs that the reader believes in; none: not checked.
+    std::optional<LeaderEpoch> current_leader_epoch;
+    std::optional<LeaderEpoch> last_fetched_epoch;
+    storage::ReadBound bound = storage::ReadBound::HighWatermark;
+    bool min_one_batch = true;
+};
+
+struct PartitionRead {
+    storage::LogRead log;
+    // The reader's log diverges from ours: it must truncate to this epoch's end (KIP-595).
+    std::optional<storage::EpochEnd> diverging;
+};
+
+struct AppendRequest {
+    record::AppendOrigin origin = record::AppendOrigin::Client;
+    // acks=-1: refused while the in-sync set is below min.insync.replicas.
+    bool all_replicas = true;
+};
+
+struct AppendOutcome {
+    storage::AppendResult log;
+    // Everything up to the end of the append is committed (and flushed, if the topic wants that).
+    bool committed = false;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+    Partition(const PartitionContext& context, TopicPartition topic_partition,
+              const Uuid& topic_id);
+
+    const TopicPartition& topic_partition() const { return topic_partition_; }
+    const Uuid& topic_id() const { return topic_id_; }
+
+    // --- From the metadata publisher.
+    // `leader` is who leads by the image; this broker or another. Opens the log when `open_now`.
+    Status metadata_changed(BrokerId leader, replication::Registration registration,
+                            const Uuid& directory, bool open_now);
+    void config_changed();
+    // The partition is no more: everything waiting is woken and fails.
+    void stop();
+
+    // --- Errors of all that follows: NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch,
+    // KafkaStorageError, and those of storage::Log.
+
+    std::expected<AppendOutcome, storage::AppendError> append(const Bytes& records,
+                                                              const AppendRequest& request);
+    // Calls `done` once everything below `end` is committed, or never will be: at once, on this
+    // thread, or later under no lock on the thread that learns it. Errors:
+    // NotEnoughReplicasAfterAppend, NotLeaderOrFollower.
+    void when_committed(Offset end, std::function<void(Status)> done);
+
+    Result<PartitionRead> read(const ReadRequest& request);
+    // As a follower's fetch: notes how far it has come. Errors: as PartitionLeader.
+    Result<PartitionRead> read_as_follower(const ReadRequest& request,
+                                           const replication::FollowerFetch& fetch);
+
+    // Leaves a waiter that is told of bytes visible under `bound`. False when there is nothing to
+    // wait for: no leader here, or the offset is not the end any more; look again.
+    bool add_fetch_waiter(std::shared_ptr<FetchWaiter> waiter, storage::ReadBound bound,
+                          Offset visible_end);
+    void remove_fetch_waiter(const FetchWaiter* waiter);
+
+    struct Offsets {
+        Offset log_start_offset;
+        Offset high_watermark;
+        Offset last_stable_offset;
+        Offset log_end_offset;
+        LeaderEpoch leader_epoch;
+        bool watermark_reached_epoch_start = true;
+    };
+    Result<Offsets> offsets(std::optional<LeaderEpoch> current_leader_epoch);
+    Result<std::optional<storage::TimestampMatch>> find_timestamp(
+        std::optional<LeaderEpoch> current_leader_epoch, TimestampMs timestamp);
+    Result<std::optional<storage::EpochEnd>> epoch_end(
+        std::optional<LeaderEpoch> current_leader_epoch, LeaderEpoch epoch);
+    // Moves the log start; kNoOffset means the high watermark. Returns the low watermark.
+    Result<Offset> delete_records(Offset before);
+    Result<std::vector<storage::ActiveProducer>> active_producers();
+
+    // Called with every new high watermark, under no lock, on the thread that moved it; null stops.
+    // For the coordinators, whose answers wait for it.
+    void on_high_watermark(std::function<void(Offset)> listener);
+
+    bool is_leader() const;
+    LeaderEpoch leader_epoch() const;
+
+ private:
+    struct ProduceWaiter {
+        Offset end;
+        std::function<void(Status)> done;
+    };
+    struct ParkedFetch {
+        std::shared_ptr<FetchWaiter> waiter;
+        storage::ReadBound bound;
+    };
+    // What must happen after the lock is released.
+    struct Aftermath {
+        std::vector<std::pair<std::function<void(Status)>, Status>> committed;
+        std::function<void(Offset)> listener;
+        Offset high_watermark;
+        void run();
+    };
+
+    Status ensure_open() REQUIRES(mutex_);
+    Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch) REQUIRES(mutex_);
+    void begin_leadership() REQUIRES(mutex_);
+    // Tells the log and the waiters how far the watermark is; `bytes` were appended just now.
+    void settle(int64_t bytes, Aftermath& after) REQUIRES(mutex_);
+    Result<PartitionRead> read_locked(storage::Log& log, const ReadRequest& request)
+        REQUIRES(mutex_);
+    void wake_all(Aftermath& after, const Status& status) REQUIRES(mutex_);
+    void flush_if_due(Aftermath& after) REQUIRES(mutex_);
+
+    const PartitionContext& context_;
+    const TopicPartition topic_partition_;
+    const Uuid topic_id_;
+
+    mutable Mutex mutex_;
+    std::shared_ptr<storage::Log> log_ GUARDED_BY(mutex_);
+    BrokerId leader_id_ GUARDED_BY(mutex_) = kNoBroker;
+    replication::Registration registration_ GUARDED_BY(mutex_);
+    Uuid directory_ GUARDED_BY(mutex_);
+    bool stopped_ GUARDED_BY(mutex_) = false;
+    std::optional<replication::PartitionLeader> leader_ GUARDED_BY(mutex_);
+    std::vector<ParkedFetch> fetch_waiters_ GUARDED_BY(mutex_);
+    std::vector<ProduceWaiter> produce_waiters_ GUARDED_BY(mutex_);
+    std::function<void(Offset)> listener_ GUARDED_BY(mutex_);
+    Offset flushed_end_ GUARDED_BY(mutex_){0};
+    bool flushing_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace moldau::broker
