@@ -14,7 +14,7 @@ GROUPS = 12
 # Folders of schema/ whose messages share one header, protocol/records/<folder>.h.
 RECORD_FAMILIES = ("metadata", "group", "transaction", "share", "control", "consumer_protocol",
                    "principal", "storage", "quorum", "remote_log")
-METADATA_DECLARATIONS = """// The framed form that log batches and snapshots carry: frame version 1, type, version, body.
+METADATA_DECLARATIONS = """// As log batches and snapshots carry it: frame version 1, type, version, body.
 Bytes encode_metadata_record(const MetadataRecord& record, int16_t version);
 // Strict: an unknown frame, type or version, and bytes left over, are errors.
 Result<MetadataRecord> decode_metadata_record(Bytes frame);

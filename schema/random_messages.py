@@ -44,17 +44,17 @@ class Encoder:
         self.flexible = version in message.flexible
 
     # Values are ints, str, bytes, bool, float, lists, dicts of field name to value, or None.
-    def value(self, field, depth):
+    def value(self, field):
         if self.version in field.nullable and self.rng.random() < 0.25:
             return None
         if field.is_array:
-            return [self.element(field, depth) for _ in range(self.rng.choice((0, 1, 1, 2, 3)))]
-        return self.element(field, depth)
+            return [self.element(field) for _ in range(self.rng.choice((0, 1, 1, 2, 3)))]
+        return self.element(field)
 
-    def element(self, field, depth):
+    def element(self, field):
         rng, kind = self.rng, field.type
         if field.is_struct():
-            return self.struct_value(field.struct, depth + 1)
+            return self.struct_value(field.struct)
         if kind == "bool":
             return rng.random() < 0.5
         if kind in INTEGERS:
@@ -69,8 +69,8 @@ class Encoder:
             return rng.choice(TEXT)
         return rng.randbytes(rng.choice((0, 1, 2, 3, 20)))
 
-    def struct_value(self, of, depth):
-        return {f.name: self.value(f, depth) if self.version in f.versions
+    def struct_value(self, of):
+        return {f.name: self.value(f) if self.version in f.versions
                 and (f.tag is None or self.rng.random() < 0.6) else default(f)
                 for f in of.fields}
 
@@ -143,7 +143,7 @@ def main():
             rng = random.Random(f"{seed}/{message.name}/{version}")
             for _ in range(each):
                 encoder = Encoder(message, version, rng)
-                data = encoder.encode_struct(message.root, encoder.struct_value(message.root, 0))
+                data = encoder.encode_struct(message.root, encoder.struct_value(message.root))
                 print(message.name, version, data.hex() or "-")
 
 

@@ -179,7 +179,8 @@ RecordReader::RecordReader(const BatchHeader& header, std::span<const uint8_t> p
     : header_(header),
       at_(payload.data()),
       begin_(payload.data()),
-      end_(payload.data() + payload.size()) {}
+      end_(payload.data() + payload.size()),
+      error_(header.record_count < 0 ? "negative record count" : nullptr) {}
 
 bool RecordReader::next() {
     if (error_ != nullptr || index_ >= header_.record_count) {
@@ -217,7 +218,9 @@ bool RecordReader::next() {
     }
     record_.header_bytes = {reinterpret_cast<const char*>(headers),
                             static_cast<size_t>(at - headers)};
-    record_.offset = Offset(header_.base_offset + offset_delta);
+    // Both numbers are the client's: a sum that wraps is for the validator to refuse.
+    record_.offset = Offset(static_cast<int64_t>(static_cast<uint64_t>(header_.base_offset) +
+                                                 static_cast<uint64_t>(offset_delta)));
     record_.timestamp = header_.timestamp_type() == TimestampType::LogAppendTime
                             ? header_.max_timestamp
                             : static_cast<int64_t>(static_cast<uint64_t>(header_.base_timestamp) +

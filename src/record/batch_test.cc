@@ -101,6 +101,14 @@ TEST(Batch, malformed_records_end_the_walk_with_an_error) {
     EXPECT_EQ(reader.status().error().code, ErrorCode::InvalidRecord);
 }
 
+TEST(Batch, a_negative_record_count_is_malformed_not_empty) {
+    BatchHeader header;
+    header.record_count = -1;
+    RecordReader reader(header, {});
+    EXPECT_FALSE(reader.next());
+    EXPECT_EQ(reader.status().error().code, ErrorCode::InvalidRecord);
+}
+
 TEST(Batch, sequences_wrap_to_zero) {
     EXPECT_EQ(advance_sequence(0x7fffffff, 1), 0);
     EXPECT_EQ(advance_sequence(0x7ffffffe, 3), 1);

@@ -22,7 +22,7 @@ MESSAGES_PER_VERSION = 40
 
 
 def skip(reason):
-    print(f"skipped: {reason}")
+    print(f"SKIP: {reason}")
     sys.exit(SKIPPED)
 
 
