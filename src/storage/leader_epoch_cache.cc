@@ -52,6 +52,8 @@ Result<bool> LeaderEpochCache::assign(LeaderEpoch epoch, Offset start) {
     // The usual case: the epoch is known and goes on.
     if (!entries_.empty() && entries_.back().epoch == epoch &&
         start >= entries_.back().start_offset) {
+        // An assignment that the device refused earlier must still reach the file before data does.
+        MOLDAU_CHECK(assignment_unwritten_ ? flush() : Status());
         return false;
     }
     std::erase_if(entries_, [&](const EpochEntry& old) {
@@ -59,6 +61,7 @@ Result<bool> LeaderEpochCache::assign(LeaderEpoch epoch, Offset start) {
     });
     entries_.push_back({epoch, start});
     dirty_ = true;
+    assignment_unwritten_ = true;
     MOLDAU_CHECK(flush());
     return true;
 }
@@ -144,6 +147,7 @@ Status LeaderEpochCache::flush() {
     }
     MOLDAU_CHECK(files_->replace_file(path_, content));
     dirty_ = false;
+    assignment_unwritten_ = false;
     return {};
 }
 

@@ -63,6 +63,7 @@ class LeaderEpochCache {
 
     // Writes the file when it lags behind memory.
     Status flush();
+    void set_path(std::string path) { path_ = std::move(path); }
 
  private:
     LeaderEpochCache(runtime::FileSystem& files, std::string path)
@@ -72,6 +73,7 @@ class LeaderEpochCache {
     std::string path_;
     std::vector<EpochEntry> entries_;  // epochs and start offsets both ascend strictly
     bool dirty_ = false;
+    bool assignment_unwritten_ = false;
 };
 
 }  // namespace moldau::storage

@@ -123,6 +123,7 @@ struct ActiveProducer {
 };
 
 enum class DeletionReason : uint8_t { RetentionTime, RetentionBytes, LogStart };
+std::string_view to_string(DeletionReason reason);
 
 // A flush in two halves, so that the wait for the device happens outside the partition's lock.
 class FlushTask {
@@ -134,9 +135,10 @@ class FlushTask {
  private:
     friend class Log;
     Offset end_offset_;
+    uint64_t truncations_ = 0;
     runtime::FileSystem* files_ = nullptr;
     std::vector<std::shared_ptr<runtime::File>> to_sync_;
-    std::string directory_;  // empty: no entries changed
+    std::vector<std::string> directories_;  // whose entries changed
 };
 
 class Log {
@@ -239,28 +241,61 @@ class Log {
     Log(LogContext context, LogOptions options, LeaderEpochCache epochs);
 
     friend class LogLoader;
+    // Renamed files that wait for their removal.
     struct Doomed {
-        Offset base;
-        TimestampMs due;
+        std::vector<std::string> paths;
+        TimestampMs due = 0;
     };
-    struct PendingAppend;
+    // What the producers of one append become once its bytes are written.
+    struct ProducerChanges {
+        std::vector<ProducerAppend> appends;
+        std::vector<CompletedTxn> completed;
+        std::optional<ProducerBatch> duplicate;
+
+        ProducerAppend& of(const ProducerState& state, ProducerId id, ProducerOrigin origin);
+    };
 
     Segment& active() { return *segments_.back(); }
     SegmentLimits segment_limits() const;
+    // The last segment whose base is not above `offset`.
     size_t segment_index_for(Offset offset) const;
-    Error storage_error(const Error& cause, std::string_view action);
-    Status guard(Status status, std::string_view action);
+    // Passes `status` on; an error other than a full device makes the log fail.
+    Error refused(const Error& cause, std::string_view action);
+    Status checked(Status status, std::string_view action);
     Status check_usable() const;
-    Status maybe_roll(size_t bytes, Offset last_offset, TimestampMs max_timestamp,
-                      TimestampMs first_timestamp, TimestampMs now);
-    Status roll_to(Offset base, TimestampMs now);
-    Status write(std::span<const Bytes> pieces, std::span<const BatchExtent> batches);
-    Status take_producer_snapshot();
-    Status rebuild_producer_state(Offset end, TimestampMs now, bool reload_from_clean);
-    Status remove_snapshots_if(const std::function<bool(Offset)>& doomed);
-    Status delete_segments(size_t count, TimestampMs now, DeletionReason reason);
     Offset bound_offset(ReadBound bound) const;
     void keep_warm(Segment& segment);
+    record::AppendRules append_rules(const LeaderAppend& append) const;
+
+    Status check_producer(const record::BatchHeader& header, const Bytes& payload,
+                          ProducerOrigin origin, const LeaderAppend& append,
+                          ProducerChanges& changes) const;
+    Status check_transaction(const record::BatchHeader& header, const LeaderAppend& append) const;
+    Status apply_producers(const ProducerChanges& changes, Offset end);
+    // `first` to `last` are the offsets, `bytes` and `max_timestamp` those of what comes next.
+    Status roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs max_timestamp,
+                          TimestampMs now);
+    Status roll_to(Offset base, TimestampMs now);
+    Status start_segment(Offset base, TimestampMs now);
+    Result<std::optional<TimestampMatch>> find_max_timestamp();
+    Status collect_aborted(Offset start, const Segment::ReadResult& read, size_t segment,
+                           LogRead& result);
+
+    Status take_producer_snapshot();
+    // Makes the producer state that of the log up to `end`: newest usable snapshot, then the
+    // batches.
+    Status load_producers(Offset end, TimestampMs now);
+    Status replay_producers(Segment& segment, Offset end);
+    // Returns the transactions that the batch ends.
+    Result<std::vector<CompletedTxn>> replay_producer(const record::BatchView& batch);
+    Status remove_snapshot(Offset offset);
+    // Takes the segments [first, last) out and renames their files.
+    Status discard_segments(size_t first, size_t last, TimestampMs now);
+    // How many segments from the front may go, and why.
+    Result<size_t> count_expired(TimestampMs now, DeletionReason& reason);
+    Offset segment_end(size_t index) const;
+    void lower_recovery_point(Offset offset);
+    void fit_high_watermark();
 
     LogContext context_;
     std::string dir_;
@@ -281,8 +316,11 @@ class Log {
     std::deque<Doomed> doomed_;
     std::deque<Segment*> warm_;  // inactive segments whose indexes are in memory
     TimestampMs segment_jitter_ms_ = 0;
+    TimestampMs segment_created_ms_ = 0;
+    uint64_t truncations_ = 0;  // a flush begun before a truncation proves nothing after it
     TimestampMs last_flush_ms_ = 0;
     bool directory_unsynced_ = false;
+    bool parent_unsynced_ = false;  // the directory itself is new
     bool failed_ = false;
     bool closed_ = false;
     std::optional<Error> failure_;

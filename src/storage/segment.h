@@ -4,7 +4,9 @@
 // their files at roll, flush and close: after a crash they are rebuilt from the data anyway.
 #pragma once
 
+#include <array>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -62,16 +64,17 @@ class Segment {
     bool empty() const { return size_ == 0; }
     void set_limits(SegmentLimits limits);
 
-    // Writes batches at the end with one call and notes them in the indexes. On an error the file
-    // is cut back to what it was; `intact()` tells whether that worked.
+    // Writes batches at the end with one call and notes them in the indexes. Load the indexes
+    // first. On an error the file is cut back to what it was; `intact()` tells whether that worked.
     Status append(std::span<const Bytes> pieces, std::span<const BatchExtent> batches);
     bool intact() const { return intact_; }
 
     // Whole and cut-off batches from the one that holds `start` on, at most `bytes_max` bytes.
     struct ReadResult {
-        Bytes records;         // empty when the segment has nothing at or after `start`
-        int64_t position = 0;  // of the first byte of records
-        bool found = false;    // there is a batch at or after `start`, even if it was not returned
+        Bytes records;
+        int64_t position = 0;    // of the first byte of records
+        bool found = false;      // there is a batch at or after `start`
+        bool too_large = false;  // it did not fit and was left out
     };
     // Stops before the first batch that begins at or after `offset_end`. With `min_one`, the first
     // batch is returned whole even when larger than `bytes_max`; without it, a first batch that
@@ -82,6 +85,8 @@ class Segment {
     struct Located {
         int64_t position = 0;
         record::BatchHeader header;
+
+        int64_t end() const { return position + static_cast<int64_t>(header.size_in_bytes()); }
     };
     Result<std::optional<Located>> locate(Offset target);
     // Approximate: where the index says reading for `target` starts.
@@ -130,6 +135,9 @@ class Segment {
     Status append_aborted(const AbortedTxn& txn);
     Result<const TransactionIndex*> transactions();
 
+    // Reads the indexes unless they are in memory; builds them anew when they are missing or
+    // damaged.
+    Status load_indexes();
     // Brings the index files up to date; with `final`, the time index gets its last entry.
     Status write_indexes(bool final);
     // Forgets indexes that can be read again.
@@ -150,10 +158,14 @@ class Segment {
     Segment(FileCache& cache, std::string dir, Offset base, int64_t size, SegmentLimits limits);
 
     std::string path(std::string_view suffix) const;
-    Status load_indexes();
     Status rebuild_indexes();
     void index_batch(const BatchExtent& batch, int64_t position);
-    Result<Located> header_at(int64_t position);
+    bool plausible(const record::BatchHeader& header, int64_t position) const;
+    Error malformed(int64_t position) const;
+    Result<Buffer> read_exactly(int64_t position, int64_t bytes);
+    // Where a batch begins and ends, if it was written lately.
+    std::optional<std::pair<int64_t, int64_t>> recent_extent(Offset first_offset) const;
+    Status write_index_file(std::string_view suffix, const Bytes& content);
 
     FileCache& cache_;
     std::string dir_;
@@ -171,6 +183,16 @@ class Segment {
     int64_t bytes_since_index_entry_ = 0;
     std::optional<TimestampOffset> max_timestamp_;
     std::optional<TimestampMs> first_timestamp_;
+
+    // The batches written last, by order of writing: a consumer at the tail asks for one of these,
+    // and finds it without a read.
+    struct Recent {
+        Offset last_offset;
+        int64_t end;
+    };
+    static constexpr size_t kRecentBatches = 32;
+    std::array<Recent, kRecentBatches> recent_{};
+    size_t recent_written_ = 0;
 };
 
 }  // namespace moldau::storage

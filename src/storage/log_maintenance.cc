@@ -1,0 +1,381 @@
+// What happens to a Log besides reading and appending: rolls, truncation, retention, flush, close.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "runtime/file_system.h"
+#include "runtime/logging.h"
+#include "storage/log.h"
+#include "storage/partition_metadata.h"
+
+namespace moldau::storage {
+
+namespace {
+
+runtime::Logger logger("kafka.log.UnifiedLog");
+
+}  // namespace
+
+std::string_view to_string(DeletionReason reason) {
+    switch (reason) {
+        case DeletionReason::RetentionTime:
+            return "log retention time breach";
+        case DeletionReason::RetentionBytes:
+            return "log retention size breach";
+        case DeletionReason::LogStart:
+            return "log start offset breach";
+    }
+    return "";
+}
+
+Status Log::assign_topic_id(const Uuid& topic_id) {
+    if (topic_id_ == topic_id) {
+        return {};
+    }
+    if (!topic_id_.is_zero()) {
+        return fail(ErrorCode::InconsistentTopicId,
+                    "log belongs to another topic: partition={} topic_id={} wanted={}", name_,
+                    topic_id_, topic_id);
+    }
+    MOLDAU_CHECK(checked(write_partition_metadata(context_.cache->files(), dir_, topic_id),
+                         "partition metadata cannot be written"));
+    topic_id_ = topic_id;
+    return {};
+}
+
+Status Log::roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs max_timestamp,
+                           TimestampMs now) {
+    Segment& segment = active();
+    bool roll = segment.size() > config_->effective_segment_bytes() - static_cast<int64_t>(bytes) ||
+                !segment.can_hold(last);
+    if (!roll) {
+        auto full = segment.indexes_full();
+        if (!full) {
+            return fail(refused(full.error(), "index cannot be read"));
+        }
+        roll = *full;
+    }
+    if (!roll && segment.size() > 0) {
+        auto first_timestamp = segment.first_batch_timestamp();
+        if (!first_timestamp) {
+            return fail(refused(first_timestamp.error(), "segment cannot be read"));
+        }
+        // Time is told by the records, so that what is replayed years later rolls all the same.
+        bool told = *first_timestamp && **first_timestamp >= 0;
+        int64_t waited = told ? max_timestamp - **first_timestamp : now - segment_created_ms_;
+        roll = waited > config_->segment_ms - segment_jitter_ms_;
+    }
+    if (!roll || (segment.empty() && segment.base_offset() == first)) {
+        return {};
+    }
+    return roll_to(std::max(first, log_end_offset_), now);
+}
+
+Status Log::roll(TimestampMs now) {
+    MOLDAU_CHECK(check_usable());
+    if (active().base_offset() == log_end_offset_) {
+        return {};
+    }
+    return roll_to(log_end_offset_, now);
+}
+
+Status Log::roll_to(Offset base, TimestampMs now) {
+    Segment& closing = active();
+    MOLDAU_CHECK(take_producer_snapshot());
+    MOLDAU_CHECK(checked(closing.load_indexes(), "index cannot be read"));
+    MOLDAU_CHECK(checked(closing.write_indexes(true), "index cannot be written"));
+    MOLDAU_CHECK(start_segment(base, now));
+    keep_warm(closing);
+    MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Rolled new log segment at offset {}", name_,
+                    base);
+    return {};
+}
+
+Status Log::start_segment(Offset base, TimestampMs now) {
+    // A leftover of that name holds nothing that was acknowledged: its records would be in the log.
+    MOLDAU_CHECK(checked(Segment::remove_files(context_.cache->files(), dir_, base, false),
+                         "stale segment stays"));
+    auto segment = Segment::create(*context_.cache, dir_, base, segment_limits());
+    if (!segment) {
+        return fail(refused(segment.error(), "segment cannot be created"));
+    }
+    segments_.push_back(std::move(*segment));
+    segment_created_ms_ = now;
+    directory_unsynced_ = true;
+    // Spread by name and offset, so that partitions created together do not roll together.
+    segment_jitter_ms_ =
+        config_->segment_jitter_ms <= 0
+            ? 0
+            : static_cast<int64_t>((std::hash<std::string>()(name_) +
+                                    static_cast<uint64_t>(base.value()) * 0x9e3779b97f4a7c15ULL) %
+                                   static_cast<uint64_t>(config_->segment_jitter_ms));
+    return {};
+}
+
+Offset Log::segment_end(size_t index) const {
+    return index + 1 < segments_.size() ? segments_[index + 1]->base_offset() : log_end_offset_;
+}
+
+void Log::lower_recovery_point(Offset offset) {
+    recovery_point_ = std::min(recovery_point_, offset);
+    ++truncations_;
+}
+
+Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
+    // From the front when the front goes, from the back otherwise: a crash must not leave a gap.
+    bool front = first == 0;
+    Doomed doomed;
+    doomed.due = now + config_->file_delete_delay_ms;
+    for (size_t i = 0; i < last - first; ++i) {
+        size_t at = front ? 0 : last - 1 - i;
+        Segment& segment = *segments_[at];
+        Offset base = segment.base_offset();
+        MOLDAU_CHECK(checked(segment.mark_deleted(), "segment cannot be renamed"));
+        for (std::string_view suffix :
+             {kLogSuffix, kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+            doomed.paths.push_back(segment_path(dir_, base, suffix) + std::string(kDeletedSuffix));
+        }
+        std::erase(warm_, &segment);
+        segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(at));
+        directory_unsynced_ = true;
+        MOLDAU_CHECK(remove_snapshot(base));
+    }
+    doomed_.push_back(std::move(doomed));
+    return {};
+}
+
+Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
+    MOLDAU_CHECK(check_usable());
+    if (offset.value() < 0) {
+        return fail(ErrorCode::InvalidRequest,
+                    "Cannot truncate partition {} to a negative offset ({})", name_, offset);
+    }
+    if (offset >= log_end_offset_) {
+        return false;
+    }
+    MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Truncating to offset {}", name_, offset);
+    if (segments_.front()->base_offset() > offset) {
+        MOLDAU_CHECK(truncate_fully_and_start_at(offset, now));
+        return true;
+    }
+    size_t keep = segment_index_for(offset) + 1;
+    if (keep < segments_.size()) {
+        MOLDAU_CHECK(discard_segments(keep, segments_.size(), now));
+    }
+    auto cut = active().truncate_to(offset);
+    if (!cut) {
+        return fail(refused(cut.error(), "segment cannot be truncated"));
+    }
+    std::erase(warm_, &active());
+    // A batch that holds `offset` goes as a whole.
+    auto end = active().read_next_offset();
+    if (!end) {
+        return fail(refused(end.error(), "segment cannot be read"));
+    }
+    log_end_offset_ = std::min(*end, offset);
+    if (*cut == 0) {
+        log_end_offset_ = offset;
+    }
+    lower_recovery_point(log_end_offset_);
+    log_start_offset_ = std::min(log_start_offset_, log_end_offset_);
+    epochs_.truncate_from_end(log_end_offset_);
+    fit_high_watermark();
+    MOLDAU_CHECK(load_producers(log_end_offset_, now));
+    return true;
+}
+
+Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
+    MOLDAU_CHECK(check_usable());
+    MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Truncate and start at offset {}", name_,
+                    offset);
+    MOLDAU_CHECK(discard_segments(0, segments_.size(), now));
+    MOLDAU_CHECK(start_segment(offset, now));
+    log_start_offset_ = offset;
+    log_end_offset_ = offset;
+    recovery_point_ = std::min(recovery_point_, offset);
+    ++truncations_;
+    epochs_.clear();
+    MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
+    for (Offset snapshot : std::vector(snapshots_)) {
+        MOLDAU_CHECK(remove_snapshot(snapshot));
+    }
+    producers_.clear(offset);
+    high_watermark_ = offset;
+    return {};
+}
+
+Result<bool> Log::advance_log_start(Offset offset) {
+    MOLDAU_CHECK(check_usable());
+    if (offset > high_watermark_) {
+        return fail(
+            ErrorCode::OffsetOutOfRange,
+            "Cannot increment the log start offset to {} of partition {} since it is larger "
+            "than the high watermark {}",
+            offset, name_, high_watermark_);
+    }
+    if (offset <= log_start_offset_) {
+        return false;
+    }
+    log_start_offset_ = offset;
+    epochs_.truncate_from_start(offset);
+    producers_.on_high_watermark(offset);
+    return true;
+}
+
+Result<size_t> Log::count_expired(TimestampMs now, DeletionReason& reason) {
+    // Nothing above the high watermark goes: it is not committed yet.
+    auto committed = [&](size_t i) {
+        return segment_end(i) <= high_watermark_ &&
+               !(i + 1 == segments_.size() && segments_[i]->empty());
+    };
+    size_t count = 0;
+    reason = DeletionReason::LogStart;
+    while (count + 1 < segments_.size() && committed(count) &&
+           segments_[count + 1]->base_offset() <= log_start_offset_) {
+        ++count;
+    }
+    if (count > 0 || !config_->cleanup_delete) {
+        return count;
+    }
+    if (config_->retention_bytes >= 0) {
+        reason = DeletionReason::RetentionBytes;
+        int64_t excess = size_in_bytes() - config_->retention_bytes;
+        while (count < segments_.size() && committed(count) && excess >= segments_[count]->size()) {
+            excess -= segments_[count]->size();
+            ++count;
+        }
+        if (count > 0) {
+            return count;
+        }
+    }
+    if (config_->retention_ms >= 0) {
+        reason = DeletionReason::RetentionTime;
+        while (count < segments_.size() && committed(count)) {
+            auto largest = segments_[count]->largest_timestamp();
+            keep_warm(*segments_[count]);
+            if (!largest) {
+                return fail(refused(largest.error(), "segment cannot be read"));
+            }
+            if (now - *largest <= config_->retention_ms) {
+                break;
+            }
+            ++count;
+        }
+    }
+    return count;
+}
+
+Result<size_t> Log::apply_retention(TimestampMs now) {
+    MOLDAU_CHECK(check_usable());
+    size_t deleted = 0;
+    while (true) {
+        DeletionReason reason{};
+        MOLDAU_TRY(size_t count, count_expired(now, reason));
+        if (count == 0) {
+            return deleted;
+        }
+        if (count == segments_.size()) {
+            MOLDAU_CHECK(roll(now));
+        }
+        MOLDAU_LOG_INFO(
+            logger,
+            "[UnifiedLog partition={}] Deleting {} segments due to {} breach, log start "
+            "offset {} -> {}",
+            name_, count, to_string(reason), log_start_offset_,
+            std::max(log_start_offset_, segments_[count]->base_offset()));
+        MOLDAU_TRY([[maybe_unused]] bool moved, advance_log_start(segments_[count]->base_offset()));
+        MOLDAU_CHECK(discard_segments(0, count, now));
+        deleted += count;
+    }
+}
+
+size_t Log::remove_deleted(TimestampMs now) {
+    while (!doomed_.empty() && doomed_.front().due <= now) {
+        for (const std::string& path : doomed_.front().paths) {
+            auto removed = context_.cache->files().remove(path);
+            if (!removed && !runtime::is_missing(removed.error())) {
+                MOLDAU_LOG_WARN(logger, "{}", removed.error().message);
+            }
+        }
+        doomed_.pop_front();
+    }
+    return doomed_.size();
+}
+
+Status FlushTask::run() {
+    for (const auto& file : to_sync_) {
+        MOLDAU_CHECK(file->sync());
+    }
+    for (const std::string& directory : directories_) {
+        MOLDAU_CHECK(files_->sync_directory(directory));
+    }
+    return {};
+}
+
+Result<FlushTask> Log::begin_flush() {
+    MOLDAU_CHECK(check_usable());
+    MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
+    FlushTask task;
+    task.end_offset_ = log_end_offset_;
+    task.truncations_ = truncations_;
+    task.files_ = &context_.cache->files();
+    if (log_end_offset_ > recovery_point_) {
+        for (size_t i = segment_index_for(recovery_point_); i < segments_.size(); ++i) {
+            auto files = segments_[i]->files_to_sync();
+            if (!files) {
+                return fail(refused(files.error(), "segment cannot be opened"));
+            }
+            task.to_sync_.insert(task.to_sync_.end(), files->begin(), files->end());
+        }
+    }
+    if (std::exchange(directory_unsynced_, false)) {
+        task.directories_.push_back(dir_);
+    }
+    if (std::exchange(parent_unsynced_, false)) {
+        task.directories_.push_back(runtime::parent_path(dir_));
+    }
+    return task;
+}
+
+Status Log::end_flush(const FlushTask& task, const Status& outcome) {
+    if (!outcome) {
+        // What the device lost is unknown; asking it again would hide the loss.
+        return fail(
+            refused({ErrorCode::KafkaStorageError, outcome.error().message}, "flush failed"));
+    }
+    if (task.truncations_ == truncations_) {
+        recovery_point_ = std::max(recovery_point_, task.end_offset_);
+    }
+    return {};
+}
+
+Status Log::flush() {
+    MOLDAU_TRY(FlushTask task, begin_flush());
+    return end_flush(task, task.run());
+}
+
+Status Log::close() {
+    if (closed_ || failed_) {
+        closed_ = true;
+        return {};
+    }
+    MOLDAU_CHECK(take_producer_snapshot());
+    for (auto& segment : segments_) {
+        MOLDAU_CHECK(checked(segment->write_indexes(true), "index cannot be written"));
+    }
+    MOLDAU_CHECK(flush());
+    closed_ = true;
+    return {};
+}
+
+Status Log::rename_directory(const std::string& dir) {
+    MOLDAU_CHECK(checked(context_.cache->files().rename(dir_, dir), "directory cannot be renamed"));
+    dir_ = dir;
+    epochs_.set_path(runtime::join_path(dir_, "leader-epoch-checkpoint"));
+    for (auto& segment : segments_) {
+        segment->set_directory(dir_);
+    }
+    doomed_.clear();  // they go with the directory
+    return {};
+}
+
+}  // namespace moldau::storage

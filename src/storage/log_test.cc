@@ -1,0 +1,478 @@
+#include "storage/log.h"
+
+#include <gtest/gtest.h>
+
+#include "record/builder.h"
+#include "storage/log_fixture.h"
+
+namespace moldau::storage {
+namespace {
+
+using LogTest = LogFixture;
+
+TEST_F(LogTest, appended_records_come_back_with_their_offsets) {
+    open();
+    EXPECT_EQ(append({"a", "b"}).base_offset, Offset(0));
+    EXPECT_EQ(append({"c"}).base_offset, Offset(2));
+    EXPECT_EQ(log_->log_end_offset(), Offset(3));
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(values(Offset(2)), (std::vector<std::string>{"c"}));
+    EXPECT_TRUE(values(Offset(3)).empty());
+}
+
+TEST_F(LogTest, reads_outside_the_log_are_out_of_range) {
+    open();
+    append({"a"});
+    auto above = log_->read(Offset(2), 100, ReadBound::LogEnd, true);
+    ASSERT_FALSE(above);
+    EXPECT_EQ(above.error().code, ErrorCode::OffsetOutOfRange);
+    log_->set_high_watermark(Offset(1));
+    ASSERT_TRUE(log_->advance_log_start(Offset(1)));
+    auto below = log_->read(Offset(0), 100, ReadBound::LogEnd, true);
+    ASSERT_FALSE(below);
+    EXPECT_EQ(below.error().code, ErrorCode::OffsetOutOfRange);
+}
+
+TEST_F(LogTest, readers_see_no_further_than_their_bound) {
+    open();
+    append({"a"});
+    append({"b"});
+    append({"c"});
+    EXPECT_TRUE(values(Offset(0), ReadBound::HighWatermark).empty());
+    log_->set_high_watermark(Offset(2));
+    EXPECT_EQ(values(Offset(0), ReadBound::HighWatermark), (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(log_->bytes_available(Offset(2), ReadBound::HighWatermark), 0);
+    EXPECT_GT(log_->bytes_available(Offset(1), ReadBound::HighWatermark), 0);
+}
+
+TEST_F(LogTest, a_first_batch_larger_than_the_limit_is_returned_only_when_asked) {
+    open();
+    append({std::string(1000, 'x')});
+    auto with = log_->read(Offset(0), 10, ReadBound::LogEnd, true);
+    ASSERT_TRUE(with);
+    EXPECT_GT(with->records.size(), 1000u);
+    auto without = log_->read(Offset(0), 10, ReadBound::LogEnd, false);
+    ASSERT_TRUE(without);
+    EXPECT_TRUE(without->records.empty());
+    EXPECT_TRUE(without->first_too_large);
+}
+
+TEST_F(LogTest, every_offset_is_found_across_segments_and_after_reopening) {
+    config_.index_interval_bytes = 100;
+    config_.internal_segment_bytes = 2000;
+    open();
+    for (int i = 0; i < 200; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    EXPECT_GT(log_->segment_count(), 3u);
+    for (bool reopened : {false, true}) {
+        if (reopened) {
+            close_and_reopen();
+        }
+        for (int i = 0; i < 200; ++i) {
+            auto read = log_->read(Offset(i), 1, ReadBound::LogEnd, true);
+            ASSERT_TRUE(read) << i;
+            auto batch = record::BatchView::parse(read->records);
+            ASSERT_TRUE(batch) << i;
+            EXPECT_EQ(batch->header().base_offset, i);
+        }
+    }
+}
+
+TEST_F(LogTest, a_clean_stop_keeps_everything) {
+    open();
+    append({"a", "b"});
+    append({"c"});
+    close_and_reopen();
+    EXPECT_EQ(log_->log_end_offset(), Offset(3));
+    EXPECT_EQ(log_->recovery_point(), Offset(3));
+    EXPECT_EQ(append({"d"}).base_offset, Offset(3));
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b", "c", "d"}));
+}
+
+TEST_F(LogTest, recovery_keeps_whole_batches_and_cuts_a_torn_tail) {
+    open();
+    append({"a"});
+    append({"b"});
+    int64_t whole = log_->size_in_bytes();
+    append({"c"});
+    truncate_file("00000000000000000000.log", static_cast<uint64_t>(whole) + 20);
+    crash_and_reopen();
+    EXPECT_EQ(log_->log_end_offset(), Offset(2));
+    EXPECT_EQ(log_->size_in_bytes(), whole);
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(append({"d"}).base_offset, Offset(2));
+}
+
+TEST_F(LogTest, recovery_from_a_file_cut_at_any_byte_keeps_a_prefix_and_is_stable) {
+    open();
+    for (int i = 0; i < 4; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    Bytes content = *files_->read_file(path("00000000000000000000.log"));
+    for (size_t cut = 0; cut <= content.size(); ++cut) {
+        fresh();
+        ASSERT_TRUE(files_->create_directories(dir_));
+        write_file("00000000000000000000.log", content.slice(0, cut));
+        reopen(false);
+        size_t batch_bytes = content.size() / 4;
+        EXPECT_EQ(log_->log_end_offset(), Offset(static_cast<int64_t>(cut / batch_bytes))) << cut;
+        Offset end = log_->log_end_offset();
+        crash_and_reopen();
+        EXPECT_EQ(log_->log_end_offset(), end) << cut;
+    }
+}
+
+TEST_F(LogTest, recovery_drops_everything_behind_a_damaged_batch) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 20; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    ASSERT_GT(log_->segment_count(), 3u);
+    Bytes first = *files_->read_file(path("00000000000000000000.log"));
+    Buffer damaged;
+    damaged.append(first.span());
+    damaged.data()[damaged.size() - 1] ^= 0xff;
+    write_file("00000000000000000000.log", std::move(damaged).freeze());
+    crash_and_reopen();
+    EXPECT_EQ(log_->segment_count(), 1u);
+    EXPECT_LT(log_->log_end_offset(), Offset(20));
+    EXPECT_EQ(values(Offset(0)).size(), static_cast<size_t>(log_->log_end_offset().value()));
+}
+
+TEST_F(LogTest, segments_below_the_recovery_point_are_not_read_again) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 20; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    ASSERT_TRUE(log_->flush());
+    EXPECT_EQ(log_->recovery_point(), Offset(20));
+    Bytes first = *files_->read_file(path("00000000000000000000.log"));
+    Buffer damaged;
+    damaged.append(first.span());
+    damaged.data()[damaged.size() - 1] ^= 0xff;
+    write_file("00000000000000000000.log", std::move(damaged).freeze());
+    options_recovery_point_ = Offset(20);
+    crash_and_reopen();
+    EXPECT_EQ(log_->log_end_offset(), Offset(20));
+}
+
+TEST_F(LogTest, missing_index_files_are_built_anew) {
+    config_.index_interval_bytes = 100;
+    open();
+    for (int i = 0; i < 50; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    ASSERT_TRUE(log_->close());
+    ASSERT_TRUE(files_->remove(path("00000000000000000000.index")));
+    ASSERT_TRUE(files_->remove(path("00000000000000000000.timeindex")));
+    reopen(true);
+    EXPECT_EQ(log_->log_end_offset(), Offset(50));
+    EXPECT_EQ(values(Offset(33)).front(), "value-33");
+}
+
+TEST_F(LogTest, zero_tailed_index_files_of_a_killed_kafka_are_accepted) {
+    config_.index_interval_bytes = 100;
+    open();
+    for (int i = 0; i < 50; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    ASSERT_TRUE(log_->close());
+    for (std::string_view name : {"00000000000000000000.index", "00000000000000000000.timeindex"}) {
+        Buffer grown;
+        grown.append(files_->read_file(path(name))->span());
+        size_t used = grown.size();
+        grown.resize(used + 2400);
+        std::fill(grown.data() + used, grown.data() + grown.size(), 0);
+        write_file(name, std::move(grown).freeze());
+    }
+    reopen(true);
+    EXPECT_EQ(log_->log_end_offset(), Offset(50));
+    EXPECT_EQ(values(Offset(33)).front(), "value-33");
+    EXPECT_EQ(append({"more"}).base_offset, Offset(50));
+}
+
+TEST_F(LogTest, truncation_drops_records_and_their_epochs) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 10; ++i) {
+        append({"value-" + std::to_string(i)}, LeaderEpoch(i / 5));
+    }
+    log_->set_high_watermark(Offset(10));
+    auto truncated = log_->truncate_to(Offset(4), now_);
+    ASSERT_TRUE(truncated);
+    EXPECT_TRUE(*truncated);
+    EXPECT_EQ(log_->log_end_offset(), Offset(4));
+    EXPECT_EQ(log_->high_watermark(), Offset(4));
+    EXPECT_EQ(log_->epochs().latest()->epoch, LeaderEpoch(0));
+    EXPECT_EQ(values(Offset(0)).size(), 4u);
+    EXPECT_EQ(append({"new"}, LeaderEpoch(2)).base_offset, Offset(4));
+    close_and_reopen();
+    EXPECT_EQ(values(Offset(0)).size(), 5u);
+    EXPECT_EQ(values(Offset(4)).front(), "new");
+}
+
+TEST_F(LogTest, truncating_fully_starts_anew_at_the_offset) {
+    open();
+    append({"a"});
+    ASSERT_TRUE(log_->truncate_fully_and_start_at(Offset(100), now_));
+    EXPECT_EQ(log_->log_start_offset(), Offset(100));
+    EXPECT_EQ(append({"b"}).base_offset, Offset(100));
+    close_and_reopen();
+    EXPECT_EQ(log_->log_start_offset(), Offset(100));
+    EXPECT_EQ(values(Offset(100)), (std::vector<std::string>{"b"}));
+}
+
+TEST_F(LogTest, followers_keep_the_offsets_of_the_leader) {
+    open();
+    auto first = batch({"a", "b"}, {.base_offset = Offset(5), .leader_epoch = 3});
+    auto appended = log_->append_as_follower(first, LeaderEpoch(3), now_);
+    ASSERT_TRUE(appended);
+    EXPECT_EQ(appended->base_offset, Offset(5));
+    EXPECT_EQ(log_->log_end_offset(), Offset(7));
+    EXPECT_EQ(log_->epochs().latest(), (EpochEntry{LeaderEpoch(3), Offset(5)}));
+    auto again = log_->append_as_follower(first, LeaderEpoch(3), now_);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::OffsetOutOfRange);
+    auto later = batch({"c"}, {.base_offset = Offset(7), .leader_epoch = 4});
+    auto skipped = log_->append_as_follower(later, LeaderEpoch(3), now_);
+    ASSERT_TRUE(skipped);
+    EXPECT_EQ(log_->log_end_offset(), Offset(7));
+}
+
+TEST_F(LogTest, segments_roll_by_time_told_by_records) {
+    config_.segment_ms = 1000;
+    open();
+    append({"a"});
+    now_ += 500;
+    append({"b"});
+    EXPECT_EQ(log_->segment_count(), 1u);
+    now_ += 600;
+    append({"c"});
+    EXPECT_EQ(log_->segment_count(), 2u);
+    EXPECT_EQ(log_->active_segment_base(), Offset(2));
+}
+
+TEST_F(LogTest, segments_roll_when_an_index_is_full) {
+    config_.segment_index_bytes = 24;  // three offset entries, two time entries
+    config_.index_interval_bytes = 0;
+    open();
+    for (int i = 0; i < 12; ++i) {
+        now_ += 1;
+        append({"x"});
+    }
+    EXPECT_GT(log_->segment_count(), 2u);
+    EXPECT_EQ(values(Offset(0)).size(), 12u);
+}
+
+TEST_F(LogTest, segments_roll_before_an_offset_leaves_31_bits) {
+    open();
+    ASSERT_TRUE(log_->append_as_follower(
+        batch({"a"}, {.base_offset = Offset(0), .leader_epoch = 0}), LeaderEpoch(0), now_));
+    ASSERT_TRUE(log_->append_as_follower(
+        batch({"b"}, {.base_offset = Offset(5'000'000'000), .leader_epoch = 0}), LeaderEpoch(0),
+        now_));
+    EXPECT_EQ(log_->segment_count(), 2u);
+    EXPECT_EQ(values(Offset(1)), (std::vector<std::string>{"b"}));
+}
+
+TEST_F(LogTest, retention_by_time_removes_old_segments_after_the_delay) {
+    config_.segment_ms = 1000;
+    config_.retention_ms = 10'000;
+    config_.file_delete_delay_ms = 60'000;
+    open();
+    append({"old"});
+    now_ += 2000;
+    append({"new"});
+    log_->set_high_watermark(Offset(2));
+    EXPECT_EQ(*log_->apply_retention(now_), 0u);
+    now_ += 9000;
+    EXPECT_EQ(*log_->apply_retention(now_), 1u);
+    EXPECT_EQ(log_->log_start_offset(), Offset(1));
+    EXPECT_TRUE(files_->exists(path("00000000000000000000.log.deleted")));
+    EXPECT_EQ(log_->remove_deleted(now_), 1u);
+    now_ += 60'000;
+    EXPECT_EQ(log_->remove_deleted(now_), 0u);
+    EXPECT_FALSE(files_->exists(path("00000000000000000000.log.deleted")));
+    // The active segment goes too once all of it is old.
+    EXPECT_EQ(*log_->apply_retention(now_), 1u);
+    EXPECT_EQ(log_->log_start_offset(), Offset(2));
+    EXPECT_EQ(append({"again"}).base_offset, Offset(2));
+}
+
+TEST_F(LogTest, retention_by_size_keeps_what_the_limit_allows) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 20; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    log_->set_high_watermark(Offset(20));
+    config_.retention_bytes = 500;
+    apply_config();
+    ASSERT_TRUE(log_->apply_retention(now_));
+    EXPECT_GE(log_->size_in_bytes(), 500);
+    EXPECT_LT(log_->size_in_bytes(), 1000);
+    EXPECT_GT(log_->log_start_offset(), Offset(0));
+}
+
+TEST_F(LogTest, retention_never_removes_what_is_not_committed) {
+    config_.retention_ms = 0;
+    open();
+    append({"a"});
+    now_ += 100'000;
+    EXPECT_EQ(*log_->apply_retention(now_), 0u);
+}
+
+TEST_F(LogTest, deleting_records_moves_the_log_start_but_not_past_the_high_watermark) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 20; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    log_->set_high_watermark(Offset(10));
+    auto beyond = log_->advance_log_start(Offset(11));
+    ASSERT_FALSE(beyond);
+    EXPECT_EQ(beyond.error().code, ErrorCode::OffsetOutOfRange);
+    ASSERT_TRUE(log_->advance_log_start(Offset(10)));
+    EXPECT_GT(*log_->apply_retention(now_), 0u);
+    EXPECT_EQ(log_->log_start_offset(), Offset(10));
+    EXPECT_EQ(values(Offset(10)).front(), "value-10");
+}
+
+TEST_F(LogTest, look_up_by_time_finds_the_first_record_not_older) {
+    config_.index_interval_bytes = 0;
+    config_.internal_segment_bytes = 500;
+    open();
+    for (int i = 0; i < 30; ++i) {
+        append_at_time("v", now_ + i * 10);
+    }
+    for (bool reopened : {false, true}) {
+        if (reopened) {
+            close_and_reopen();
+        }
+        for (int i = 0; i < 30; ++i) {
+            auto match = log_->find_timestamp(now_ + i * 10 - 5);
+            ASSERT_TRUE(match && *match) << i;
+            EXPECT_EQ((*match)->offset, Offset(i));
+            EXPECT_EQ((*match)->timestamp, now_ + i * 10);
+        }
+        EXPECT_FALSE((*log_->find_timestamp(now_ + 1000)).has_value());
+        EXPECT_EQ((*log_->find_timestamp(kMaxTimestamp))->offset, Offset(29));
+        EXPECT_EQ((*log_->find_timestamp(kEarliestTimestamp))->offset, Offset(0));
+        EXPECT_EQ((*log_->find_timestamp(kLatestTimestamp))->offset, Offset(30));
+    }
+}
+
+TEST_F(LogTest, the_youngest_record_is_found_even_when_it_came_early) {
+    open();
+    append_at_time("young", now_ + 500);
+    append_at_time("old", now_);
+    auto match = log_->find_timestamp(kMaxTimestamp);
+    ASSERT_TRUE(match && *match);
+    EXPECT_EQ((*match)->offset, Offset(0));
+    EXPECT_FALSE((*log_->find_timestamp(now_ + 501)).has_value());
+}
+
+TEST_F(LogTest, topic_id_is_kept_and_must_not_change) {
+    open();
+    Uuid id{1, 2};
+    ASSERT_TRUE(log_->assign_topic_id(id));
+    close_and_reopen();
+    EXPECT_EQ(log_->topic_id(), id);
+    auto other = log_->assign_topic_id({3, 4});
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, ErrorCode::InconsistentTopicId);
+}
+
+TEST_F(LogTest, idempotent_retries_are_answered_with_the_first_offsets) {
+    open();
+    auto first = produce(7, 0, 0, {"a", "b"});
+    ASSERT_TRUE(first);
+    ASSERT_TRUE(produce(7, 0, 2, {"c"}));
+    auto again = produce(7, 0, 0, {"a", "b"});
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->duplicate);
+    EXPECT_EQ(again->base_offset, first->base_offset);
+    EXPECT_EQ(again->last_offset, Offset(1));
+    EXPECT_EQ(log_->log_end_offset(), Offset(3));
+    auto gap = produce(7, 0, 5, {"x"});
+    ASSERT_FALSE(gap);
+    EXPECT_EQ(gap.error().error.code, ErrorCode::OutOfOrderSequenceNumber);
+}
+
+TEST_F(LogTest, producer_state_survives_clean_stop_crash_and_truncation) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_TRUE(produce(7, 0, i, {"value"}));
+    }
+    close_and_reopen();
+    EXPECT_FALSE(produce(7, 0, 11, {"gap"}));
+    ASSERT_TRUE(produce(7, 0, 10, {"next"}));
+    crash_and_reopen();
+    EXPECT_TRUE(produce(7, 0, 10, {"next"})->duplicate);
+    ASSERT_TRUE(produce(7, 0, 11, {"next"}));
+    ASSERT_TRUE(log_->truncate_to(Offset(6), now_));
+    EXPECT_FALSE(produce(7, 0, 7, {"gap"}));
+    ASSERT_TRUE(produce(7, 0, 6, {"again"}));
+    EXPECT_EQ(log_->log_end_offset(), Offset(7));
+}
+
+TEST_F(LogTest, an_open_transaction_holds_back_read_committed_until_its_marker_is_replicated) {
+    open();
+    append({"plain"});
+    ASSERT_TRUE(produce(7, 0, 0, {"t1"}, true));
+    append({"after"});
+    log_->set_high_watermark(log_->log_end_offset());
+    EXPECT_EQ(log_->last_stable_offset(), Offset(1));
+    EXPECT_EQ(values(Offset(0), ReadBound::LastStable), (std::vector<std::string>{"plain"}));
+    ASSERT_TRUE(end_transaction(7, 0, false));
+    EXPECT_EQ(log_->last_stable_offset(), Offset(1));
+    log_->set_high_watermark(log_->log_end_offset());
+    EXPECT_EQ(log_->last_stable_offset(), log_->log_end_offset());
+    auto read = log_->read(Offset(0), 10000, ReadBound::LastStable, true);
+    ASSERT_TRUE(read);
+    ASSERT_EQ(read->aborted.size(), 1u);
+    EXPECT_EQ(read->aborted[0].first_offset, Offset(1));
+    EXPECT_EQ(read->aborted[0].producer_id, ProducerId(7));
+    crash_and_reopen();
+    log_->set_high_watermark(log_->log_end_offset());
+    EXPECT_EQ(log_->read(Offset(0), 10000, ReadBound::LastStable, true)->aborted.size(), 1u);
+}
+
+TEST_F(LogTest, an_unverified_transactional_batch_is_refused) {
+    open();
+    auto refused = produce(7, 0, 0, {"t1"}, true, false);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().error.code, ErrorCode::InvalidTxnState);
+    EXPECT_EQ(log_->log_end_offset(), Offset(0));
+}
+
+TEST_F(LogTest, leftovers_of_deletion_and_compaction_are_cleared_at_open) {
+    config_.internal_segment_bytes = 300;
+    open();
+    for (int i = 0; i < 10; ++i) {
+        append({"value-" + std::to_string(i)});
+    }
+    ASSERT_GE(log_->segment_count(), 2u);
+    ASSERT_TRUE(log_->close());
+    Bytes whole = *files_->read_file(path("00000000000000000000.log"));
+    write_file("00000000000000000000.log.swap", whole);
+    write_file("00000000000000000000.index.swap", {});
+    write_file("00000000000000000000.timeindex.swap", {});
+    write_file("00000000000000000077.log.cleaned", whole);
+    write_file("00000000000000000099.log.deleted", whole);
+    write_file("00000000000000000042-0000000003.checkpoint", whole);
+    reopen(true);
+    EXPECT_EQ(values(Offset(0)).front(), "value-0");
+    EXPECT_EQ(log_->log_end_offset(), Offset(10));
+    EXPECT_FALSE(files_->exists(path("00000000000000000077.log.cleaned")));
+    EXPECT_FALSE(files_->exists(path("00000000000000000099.log.deleted")));
+    EXPECT_FALSE(files_->exists(path("00000000000000000000.log.swap")));
+    EXPECT_TRUE(files_->exists(path("00000000000000000042-0000000003.checkpoint")));
+}
+
+}  // namespace
+}  // namespace moldau::storage

@@ -1,0 +1,22 @@
+// partition.metadata: which topic id a partition's directory belongs to, so that a topic deleted
+// and created again under the same name does not inherit old data.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "base/uuid.h"
+
+namespace moldau::runtime {
+class FileSystem;
+}
+
+namespace moldau::storage {
+
+// kZeroUuid when the directory has no such file. Errors: KafkaStorageError when it cannot be
+// understood.
+Result<Uuid> read_partition_metadata(runtime::FileSystem& files, const std::string& dir);
+Status write_partition_metadata(runtime::FileSystem& files, const std::string& dir,
+                                const Uuid& topic_id);
+
+}  // namespace moldau::storage
