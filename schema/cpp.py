@@ -193,6 +193,9 @@ class StructWriter:
             return condition(field.flexible, self.within)
         return self.flexible if self.flexible in ("true", "false") else "flexible"
 
+    def local_type(self):
+        return self.struct.name
+
     def uses_flexible(self):
         return self.flexible not in ("true", "false")
 
@@ -269,7 +272,7 @@ class StructWriter:
         code = self.code
         code.open(f"{self.qualified} {self.qualified}::read([[maybe_unused]] Reader& reader, "
                   "[[maybe_unused]] int16_t version) {")
-        code.line(f"{self.struct.name} to;")
+        code.line(f"{self.local_type()} to;")
         if self.is_root:
             self._known_versions_guard("reader", " to")
         if self.uses_flexible():
@@ -586,6 +589,8 @@ def emit_api_table(messages):
 
 def generate(messages):
     """Output path -> text."""
+    import cpp_views  # which builds on this module
+
     files = {}
     live = [m for m in messages if not m.versions.empty()]
     by_header = {}
@@ -604,6 +609,10 @@ def generate(messages):
     files["protocol/metadata_variant.cc"] = variant_source
     enum, table, _ = emit_api_table(messages)
     files["protocol/messages/api_key.h"] = enum
+    viewed = [m for m in live if m.view]
+    for message in viewed:
+        files[f"protocol/views/{snake_case(message.base_name)}.h"] = cpp_views.emit_header(message)
+    files["protocol/views.cc"] = cpp_views.emit_source(viewed)
     files["protocol/registry.cc"] = cpp_registry.emit(by_header)
     files["protocol/api_table.cc"] = table
     return files

@@ -114,6 +114,7 @@ class Message:
         self.latest_unstable = False
         self.cluster_action = False
         self.forwardable = False
+        self.view = False
         self.root = None
         self.structs = []  # those below the root, each after the ones it contains
         self.file = None  # of the schema, relative to its folder
@@ -196,7 +197,7 @@ def _message_attributes(message, text):
             message.flexible = Versions.parse(value)
         elif word == "listeners":
             message.listeners = value.split()
-        elif word in ("latest_unstable", "cluster_action", "forwardable") and not value:
+        elif word in ("latest_unstable", "cluster_action", "forwardable", "view") and not value:
             setattr(message, word, True)
         else:
             raise SchemaError(f"unknown attribute '{attribute}'")

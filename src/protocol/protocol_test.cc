@@ -8,6 +8,8 @@
 #include "protocol/messages/metadata.h"
 #include "protocol/records/group.h"
 #include "protocol/records/metadata.h"
+#include "protocol/views/fetch.h"
+#include "protocol/views/produce.h"
 
 namespace moldau::protocol {
 namespace {
@@ -58,6 +60,50 @@ TEST(Messages, a_field_the_version_lacks_fails_the_write_unless_ignorable) {
     ignorable.rack_id = "r1";
     ignorable.write(other, 10);
     EXPECT_TRUE(other.ok());
+}
+
+TEST(Views, produce_is_walked_in_place) {
+    ProduceRequest request;
+    request.acks = -1;
+    auto& topic = request.topic_data.emplace_back();
+    topic.name = "orders";
+    auto& first = topic.partition_data.emplace_back();
+    first.index = 3;
+    first.records = Bytes::copy_of(std::string_view("batch"));
+    topic.partition_data.emplace_back().index = 4;
+    Bytes body = encode(request, 9);
+
+    auto view = ProduceRequestView::parse(body, 9);
+    ASSERT_TRUE(view.has_value());
+    EXPECT_EQ(view->acks, -1);
+    ASSERT_EQ(view->topic_data.size(), 1u);
+    std::vector<int32_t> partitions;
+    for (const auto& data : view->topic_data) {
+        EXPECT_EQ(data.name, "orders");
+        for (const auto& partition : data.partition_data) {
+            partitions.push_back(partition.index);
+            if (partition.records) {
+                Bytes records = share(body, *partition.records);
+                EXPECT_EQ(records.view(), "batch");
+                EXPECT_GE(records.data(), body.data());
+                EXPECT_LE(records.data() + records.size(), body.data() + body.size());
+            }
+        }
+    }
+    EXPECT_EQ(partitions, (std::vector<int32_t>{3, 4}));
+    EXPECT_EQ(view->copy(), request);
+}
+
+TEST(Views, a_cut_off_request_does_not_parse) {
+    FetchRequest request;
+    request.topics.emplace_back().partitions.resize(3);
+    Bytes body = encode(request, 13);
+    for (size_t size = 0; size < body.size(); ++size) {
+        EXPECT_FALSE(FetchRequestView::parse(body.slice(0, size), 13).has_value()) << size;
+    }
+    auto whole = FetchRequestView::parse(body, 13);
+    ASSERT_TRUE(whole.has_value());
+    EXPECT_EQ(whole->copy(), request);
 }
 
 TEST(MetadataRecords, frame_is_strict) {

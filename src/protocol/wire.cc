@@ -22,7 +22,7 @@ std::optional<std::string_view> Reader::string_view_of(int32_t length, const cha
     return view;
 }
 
-std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong) {
+std::optional<std::span<const uint8_t>> Reader::span_of(int32_t length, const char* null_is_wrong) {
     if (length < 0 || !ok()) {
         if (null_is_wrong != nullptr) {
             fail(null_is_wrong);
@@ -33,7 +33,17 @@ std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong)
         fail("bytes longer than the message");
         return std::nullopt;
     }
-    return read_slice(static_cast<size_t>(length));
+    std::span<const uint8_t> view(at_, static_cast<size_t>(length));
+    at_ += length;
+    return view;
+}
+
+std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong) {
+    std::optional<std::span<const uint8_t>> view = span_of(length, null_is_wrong);
+    if (!view) {
+        return std::nullopt;
+    }
+    return input_.slice(position() - view->size(), view->size());
 }
 
 void Writer::write_tagged(uint32_t tag, Writer&& content) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,16 @@ class Reader {
         return string_view_of(read_string_length(flexible), "null string")
             .value_or(std::string_view());
     }
+    std::optional<std::string_view> read_nullable_string_view(bool flexible) {
+        return string_view_of(read_string_length(flexible), nullptr);
+    }
+    std::span<const uint8_t> read_bytes_view(bool flexible) {
+        return span_of(read_bytes_length(flexible), "null bytes")
+            .value_or(std::span<const uint8_t>());
+    }
+    std::optional<std::span<const uint8_t>> read_nullable_bytes_view(bool flexible) {
+        return span_of(read_bytes_length(flexible), nullptr);
+    }
     Bytes read_bytes(bool flexible) {
         return bytes_of(read_bytes_length(flexible), "null bytes").value_or(Bytes());
     }
@@ -168,6 +179,7 @@ class Reader {
         return static_cast<int32_t>(plus_one) - 1;
     }
     std::optional<std::string_view> string_view_of(int32_t length, const char* null_is_wrong);
+    std::optional<std::span<const uint8_t>> span_of(int32_t length, const char* null_is_wrong);
     std::optional<Bytes> bytes_of(int32_t length, const char* null_is_wrong);
 
     Bytes input_;

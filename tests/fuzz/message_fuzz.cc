@@ -35,6 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const MessageType& type = *kTypes[input.word() % kTypes.size()];
     auto version = static_cast<int16_t>(input.byte());
     Bytes message = input.rest();
+    if (type.view_agrees != nullptr) {
+        MOLDAU_ASSERT(type.view_agrees(message, version));
+    }
 
     protocol::Reader reader(message);
     protocol::Writer writer;

@@ -18,6 +18,8 @@ struct MessageType {
     void (*rewrite)(Reader& reader, Writer& writer, int16_t version);
     // Reads one message and prints it; null for the types without a JSON form.
     std::string (*json)(Reader& reader, int16_t version);
+    // Whether its view says the same as the message; null for the types without one.
+    bool (*view_agrees)(const Bytes& input, int16_t version);
 };
 
 std::span<const MessageType> message_types();

@@ -32,6 +32,9 @@ std::string answer(const std::string& name, int version, const Bytes& input) {
     if (!output) {
         return "error: " + output.error().message;
     }
+    if (type->view_agrees != nullptr && !type->view_agrees(input, static_cast<int16_t>(version))) {
+        return "error: the view says something else";
+    }
     std::string hex;
     for (uint8_t byte : *output) {
         hex += fmt::format("{:02x}", byte);
