@@ -90,6 +90,13 @@ Delta Delta::of_snapshot(ImagePtr previous) {
     return delta;
 }
 
+Delta Delta::between(ImagePtr previous, const Image& next) {
+    Delta delta(std::move(previous));
+    delta.next_ = next;
+    delta.compare_with_previous();
+    return delta;
+}
+
 Status Delta::replay(const MetadataRecord& record) {
     if (is_snapshot_) {
         return metadata::replay(next_, record);  // changes are found by comparing, at the end

@@ -27,6 +27,8 @@ class Delta {
     // Records are a whole snapshot: they start from nothing and what they do not name is gone. The
     // changes are still told against `previous`.
     static Delta of_snapshot(ImagePtr previous);
+    // What leads from one finished image to another; already applied.
+    static Delta between(ImagePtr previous, const Image& next);
 
     // Errors: as metadata::replay. The delta is then unchanged.
     Status replay(const protocol::MetadataRecord& record);
