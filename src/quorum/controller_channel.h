@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -72,14 +74,20 @@ class ControllerChannel {
 class LocalControllerChannel final : public ControllerChannel {
  public:
     // Both must outlive the channel. Before the host leads, requests wait and are tried again.
-    LocalControllerChannel(runtime::EventLoop& control_loop, ControllerHost& host)
-        : loop_(control_loop), host_(host) {}
+    LocalControllerChannel(runtime::EventLoop& control_loop, ControllerHost& host);
+    // On the control loop, or after it has stopped. What still waits is dropped.
+    ~LocalControllerChannel() override;
 
     void send(ControllerRequest request, ControllerReply reply) override;
 
  private:
+    struct Attempt;
+
+    void run(const std::shared_ptr<Attempt>& attempt);
+
     runtime::EventLoop& loop_;
     ControllerHost& host_;
+    std::set<std::shared_ptr<Attempt>> waiting_;  // control loop only
 };
 
 }  // namespace moldau::quorum

@@ -1,0 +1,383 @@
+#include "quorum/controller_apis.h"
+
+#include <algorithm>
+#include <array>
+
+#include "controller/brokers.h"
+#include "controller/configs.h"
+#include "controller/features.h"
+#include "controller/leaders.h"
+#include "controller/producer_ids.h"
+#include "controller/topics.h"
+#include "protocol/api_keys.h"
+#include "protocol/messages/describe_quorum.h"
+#include "quorum/quorum_driver.h"
+
+namespace moldau::quorum {
+
+namespace {
+
+using namespace protocol;
+using controller::Decision;
+
+template <typename Message>
+Chain encode_chain(const Message& message, int16_t version) {
+    Writer writer;
+    message.write(writer, version);
+    MOLDAU_ASSERT(writer.ok());
+    return writer.take();
+}
+
+// The response that says that the whole request failed: where it has one error code, there; where
+// it answers item by item, at each of them.
+template <typename Response, typename Request>
+    requires requires(Response r) { r.error_code; }
+Response error_response(const Request&, const Error& error) {
+    Response response;
+    response.error_code = to_wire(error.code);
+    if constexpr (requires { response.error_message; }) {
+        response.error_message = error.message;
+    }
+    return response;
+}
+
+template <typename Response>
+CreateTopicsResponse error_response(const CreateTopicsRequest& request, const Error& error) {
+    CreateTopicsResponse response;
+    for (const auto& topic : request.topics) {
+        auto& result = response.topics.emplace_back();
+        result.name = topic.name;
+        result.error_code = to_wire(error.code);
+        result.error_message = error.message;
+    }
+    return response;
+}
+
+template <typename Response>
+DeleteTopicsResponse error_response(const DeleteTopicsRequest& request, const Error& error) {
+    DeleteTopicsResponse response;
+    auto add = [&](std::optional<std::string> name, const Uuid& id) {
+        auto& result = response.responses.emplace_back();
+        result.name = std::move(name);
+        result.topic_id = id;
+        result.error_code = to_wire(error.code);
+        result.error_message = error.message;
+    };
+    for (const std::string& name : request.topic_names) {
+        add(name, kZeroUuid);
+    }
+    for (const auto& topic : request.topics) {
+        add(topic.name, topic.topic_id);
+    }
+    return response;
+}
+
+template <typename Response>
+CreatePartitionsResponse error_response(const CreatePartitionsRequest& request,
+                                        const Error& error) {
+    CreatePartitionsResponse response;
+    for (const auto& topic : request.topics) {
+        auto& result = response.results.emplace_back();
+        result.name = topic.name;
+        result.error_code = to_wire(error.code);
+        result.error_message = error.message;
+    }
+    return response;
+}
+
+template <typename Response, typename Request>
+    requires requires(Response r, Request q) {
+        r.responses.front().resource_name;
+        q.resources;
+    }
+Response error_response(const Request& request, const Error& error) {
+    Response response;
+    for (const auto& resource : request.resources) {
+        auto& result = response.responses.emplace_back();
+        result.resource_type = resource.resource_type;
+        result.resource_name = resource.resource_name;
+        result.error_code = to_wire(error.code);
+        result.error_message = error.message;
+    }
+    return response;
+}
+
+// One served API: reads the request, asks `decider(context, request, version)`, which returns a
+// Decision or a Result of one, and encodes what comes back.
+template <typename Request, typename Response, typename Decider>
+Result<EncodedDecision> serve(const ControllerContext& context, const ControllerRequest& request,
+                              Decider&& decider) {
+    int16_t version = request.api_version;
+    MOLDAU_TRY(Request message, decode<Request>(request.body, version));
+    Result<Decision<Response>> decision = decider(context, message, version);
+    EncodedDecision encoded;
+    if (!decision) {
+        encoded.response =
+            encode_chain(error_response<Response>(message, decision.error()), version);
+        return encoded;
+    }
+    encoded.records = std::move(decision->records);
+    encoded.atomic = decision->atomic;
+    encoded.response = encode_chain(decision->response, version);
+    encoded.failed = [message = std::move(message), version](const Error& error) {
+        return encode_chain(error_response<Response>(message, error), version);
+    };
+    return encoded;
+}
+
+Result<EncodedDecision> serve_registration(const ControllerContext& context,
+                                           const ControllerRequest& request) {
+    std::optional<int32_t> forget;
+    auto encoded = serve<BrokerRegistrationRequest, BrokerRegistrationResponse>(
+        context, request, [&forget](const auto& c, const auto& message, int16_t version) {
+            auto decision =
+                controller::register_broker(c.view, c.sessions, message, version,
+                                            c.quorum.kraft_version(), c.next_offset, c.now);
+            const metadata::Broker* existing = c.view.state.broker(message.broker_id);
+            if (decision &&
+                (existing == nullptr || existing->incarnation_id != message.incarnation_id)) {
+                forget = message.broker_id;
+            }
+            return decision;
+        });
+    if (encoded && forget) {
+        encoded->afterwards = [id = *forget](controller::Sessions& sessions, int64_t) {
+            sessions.remove(id);
+        };
+    }
+    return encoded;
+}
+
+Result<EncodedDecision> serve_heartbeat(const ControllerContext& context,
+                                        const ControllerRequest& request) {
+    std::optional<BrokerHeartbeatRequest> accepted;
+    bool stops = false;
+    auto encoded = serve<BrokerHeartbeatRequest, BrokerHeartbeatResponse>(
+        context, request,
+        [&](const auto& c, const auto& message,
+            int16_t) -> Result<Decision<BrokerHeartbeatResponse>> {
+            MOLDAU_TRY(auto decision, controller::heartbeat(c.view, c.sessions, message));
+            accepted = message;
+            stops = decision.enters_controlled_shutdown;
+            return std::move(decision.decision);
+        });
+    if (encoded && accepted) {
+        encoded->afterwards = [heard = *accepted, stops, now = context.now](
+                                  controller::Sessions& sessions, int64_t last_offset) {
+            sessions.touch(heard.broker_id, heard.broker_epoch, heard.current_metadata_offset, now);
+            if (stops) {
+                sessions.set_controlled_shutdown_offset(heard.broker_id, last_offset);
+            }
+        };
+    }
+    return encoded;
+}
+
+DescribeQuorumResponse describe_quorum(const ControllerContext& context,
+                                       const DescribeQuorumRequest& request, int16_t version) {
+    DescribeQuorumResponse response;
+    response.error_message = std::nullopt;
+    Result<QuorumInfo> info = context.quorum.describe();
+    auto fill = [](auto& to, const std::vector<ReplicaInfo>& replicas) {
+        for (const ReplicaInfo& replica : replicas) {
+            auto& state = to.emplace_back();
+            state.replica_id = replica.key.id.value();
+            state.replica_directory_id = replica.key.directory;
+            state.log_end_offset = replica.log_end_offset.value();
+            state.last_fetch_timestamp = replica.last_fetch_timestamp;
+            state.last_caught_up_timestamp = replica.last_caught_up_timestamp;
+        }
+    };
+    for (const auto& topic : request.topics) {
+        auto& topic_answer = response.topics.emplace_back();
+        topic_answer.topic_name = topic.topic_name;
+        for (const auto& partition : topic.partitions) {
+            auto& answer = topic_answer.partitions.emplace_back();
+            answer.partition_index = partition.partition_index;
+            answer.error_message = std::nullopt;
+            if (topic.topic_name != "__cluster_metadata" || partition.partition_index != 0) {
+                answer.error_code = to_wire(ErrorCode::UnknownTopicOrPartition);
+                answer.error_message = "This server does not host this topic-partition.";
+                continue;
+            }
+            if (!info) {
+                answer.error_code = to_wire(info.error().code);
+                answer.error_message = info.error().message;
+                continue;
+            }
+            answer.leader_id = info->leader.value();
+            answer.leader_epoch = info->epoch.value();
+            answer.high_watermark = info->high_watermark.value();
+            fill(answer.current_voters, info->voters);
+            fill(answer.observers, info->observers);
+        }
+    }
+    if (version >= 2 && info) {
+        for (const consensus::Voter& voter : info->nodes) {
+            auto& node = response.nodes.emplace_back();
+            node.node_id = voter.key.id.value();
+            for (const consensus::Endpoint& endpoint : voter.endpoints) {
+                auto& listener = node.listeners.emplace_back();
+                listener.name = endpoint.listener;
+                listener.host = endpoint.host;
+                listener.port = endpoint.port;
+            }
+        }
+    }
+    return response;
+}
+
+template <typename Response>
+Decision<Response> read_only(Response response) {
+    Decision<Response> decision;
+    decision.response = std::move(response);
+    return decision;
+}
+
+using Server = Result<EncodedDecision> (*)(const ControllerContext&, const ControllerRequest&);
+
+struct Entry {
+    ApiKey key;
+    Server server;
+};
+
+constexpr std::array kApis = {
+    Entry{ApiKey::CreateTopics,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<CreateTopicsRequest, CreateTopicsResponse>(
+                  context, request, [&](const auto& c, const auto& message, int16_t) {
+                      return controller::create_topics(c.view, message, request.forwarded, c.draw);
+                  });
+          }},
+    Entry{ApiKey::DeleteTopics,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<DeleteTopicsRequest, DeleteTopicsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t version) {
+                      return controller::delete_topics(c.view, message, version);
+                  });
+          }},
+    Entry{ApiKey::CreatePartitions,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<CreatePartitionsRequest, CreatePartitionsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::create_partitions(c.view, message, c.draw);
+                  });
+          }},
+    Entry{ApiKey::AlterConfigs,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<AlterConfigsRequest, AlterConfigsResponse>(
+                  context, request, [&](const auto& c, const auto& message, int16_t) {
+                      return controller::alter_configs(c.view, message, request.forwarded);
+                  });
+          }},
+    Entry{ApiKey::IncrementalAlterConfigs,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
+                  context, request, [&](const auto& c, const auto& message, int16_t) {
+                      return controller::incremental_alter_configs(c.view, message,
+                                                                   request.forwarded);
+                  });
+          }},
+    Entry{ApiKey::ElectLeaders,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<ElectLeadersRequest, ElectLeadersResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::elect_leaders(c.view, message);
+                  });
+          }},
+    Entry{ApiKey::AlterPartitionReassignments,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::alter_partition_reassignments(c.view, message);
+                  });
+          }},
+    Entry{ApiKey::ListPartitionReassignments,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return read_only(
+                          controller::list_partition_reassignments(c.view.state, message));
+                  });
+          }},
+    Entry{ApiKey::DescribeQuorum,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<DescribeQuorumRequest, DescribeQuorumResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t version) {
+                      return read_only(describe_quorum(c, message, version));
+                  });
+          }},
+    Entry{ApiKey::AlterPartition,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<AlterPartitionRequest, AlterPartitionResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t version) {
+                      return controller::alter_partition(c.view, message, version);
+                  });
+          }},
+    Entry{ApiKey::UpdateFeatures,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<UpdateFeaturesRequest, UpdateFeaturesResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t version) {
+                      std::vector<int32_t> voters;
+                      for (BrokerId id : c.quorum.voters().ids()) {
+                          voters.push_back(id.value());
+                      }
+                      return controller::update_features(c.view, message, version,
+                                                         c.quorum.kraft_version(), voters);
+                  });
+          }},
+    Entry{ApiKey::BrokerRegistration, serve_registration},
+    Entry{ApiKey::BrokerHeartbeat, serve_heartbeat},
+    Entry{ApiKey::UnregisterBroker,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<UnregisterBrokerRequest, UnregisterBrokerResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::unregister_broker(c.view, message);
+                  });
+          }},
+    Entry{ApiKey::AllocateProducerIds,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::allocate_producer_ids(c.view, message);
+                  });
+          }},
+    Entry{ApiKey::ControllerRegistration,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<ControllerRegistrationRequest, ControllerRegistrationResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::register_controller(c.view, message);
+                  });
+          }},
+    Entry{ApiKey::AssignReplicasToDirs,
+          [](const ControllerContext& context, const ControllerRequest& request) {
+              return serve<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>(
+                  context, request, [](const auto& c, const auto& message, int16_t) {
+                      return controller::assign_replicas_to_directories(c.view, message);
+                  });
+          }},
+};
+
+const Entry* find_entry(int16_t api_key) {
+    auto at = std::ranges::find(kApis, static_cast<ApiKey>(api_key), &Entry::key);
+    return at == kApis.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+bool is_controller_api(int16_t api_key) {
+    return find_entry(api_key) != nullptr;
+}
+
+Result<EncodedDecision> decide(const ControllerContext& context, const ControllerRequest& request) {
+    const Entry* entry = find_entry(request.api_key);
+    const ApiInfo* info = find_api(request.api_key);
+    if (entry == nullptr || info == nullptr || !info->served().contains(request.api_version)) {
+        return fail(ErrorCode::UnsupportedVersion,
+                    "the controller does not serve this: api_key={} version={}", request.api_key,
+                    request.api_version);
+    }
+    return entry->server(context, request);
+}
+
+}  // namespace moldau::quorum
