@@ -3,6 +3,11 @@
 # link with Debian's C++ libraries.
 option(MOLDAU_TESTS "build the unit tests" ON)
 option(MOLDAU_FUZZ "build the libFuzzer targets" OFF)
+set(pch_default ON)
+if(DEFINED ENV{MOLDAU_PCH})
+    set(pch_default $ENV{MOLDAU_PCH})
+endif()
+option(MOLDAU_PCH "precompile the standard headers" ${pch_default})
 option(MOLDAU_JEMALLOC "link jemalloc into the programs" ON)
 set(MOLDAU_SANITIZE "" CACHE STRING "comma-separated sanitizers")
 
