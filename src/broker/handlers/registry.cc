@@ -3,7 +3,18 @@
 #include <array>
 
 #include "broker/handlers/03_metadata.h"
+#include "broker/handlers/08_offset_commit.h"
+#include "broker/handlers/09_offset_fetch.h"
+#include "broker/handlers/10_find_coordinator.h"
+#include "broker/handlers/11_join_group.h"
+#include "broker/handlers/12_heartbeat.h"
+#include "broker/handlers/13_leave_group.h"
+#include "broker/handlers/14_sync_group.h"
+#include "broker/handlers/15_describe_groups.h"
+#include "broker/handlers/16_list_groups.h"
 #include "broker/handlers/18_api_versions.h"
+#include "broker/handlers/42_delete_groups.h"
+#include "broker/handlers/47_offset_delete.h"
 #include "broker/handlers/60_describe_cluster.h"
 #include "broker/handlers/75_describe_topic_partitions.h"
 
@@ -21,7 +32,18 @@ struct Line {
 // By ascending key.
 constexpr auto kHandlers = std::to_array<Line>({
     {ApiKey::Metadata, handle_metadata},
+    {ApiKey::OffsetCommit, handle_offset_commit},
+    {ApiKey::OffsetFetch, handle_offset_fetch},
+    {ApiKey::FindCoordinator, handle_find_coordinator},
+    {ApiKey::JoinGroup, handle_join_group},
+    {ApiKey::Heartbeat, handle_heartbeat},
+    {ApiKey::LeaveGroup, handle_leave_group},
+    {ApiKey::SyncGroup, handle_sync_group},
+    {ApiKey::DescribeGroups, handle_describe_groups},
+    {ApiKey::ListGroups, handle_list_groups},
     {ApiKey::ApiVersions, handle_api_versions},
+    {ApiKey::DeleteGroups, handle_delete_groups},
+    {ApiKey::OffsetDelete, handle_offset_delete},
     {ApiKey::DescribeCluster, handle_describe_cluster},
     {ApiKey::DescribeTopicPartitions, handle_describe_topic_partitions},
 });

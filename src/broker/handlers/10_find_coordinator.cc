@@ -1,0 +1,128 @@
+#include "broker/handlers/10_find_coordinator.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "broker/auto_topic_creator.h"
+#include "broker/broker.h"
+#include "broker/coordinator_host.h"
+#include "broker/metadata_cache.h"
+#include "metadata/topic_name.h"
+#include "protocol/messages/find_coordinator.h"
+
+namespace moldau::broker {
+
+namespace {
+
+constexpr int16_t kErrorMessageVersionMin = 1;
+constexpr int16_t kSeveralKeysVersionMin = 4;
+constexpr int16_t kShareVersionMin = 6;
+constexpr int8_t kGroupKey = 0;
+constexpr int8_t kTransactionKey = 1;
+constexpr int8_t kShareKey = 2;
+constexpr const char* kNoTransactions = "transactions are not served by this node";
+
+using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
+
+Coordinator refusal(std::string key, ErrorCode error,
+                    std::optional<std::string> why = std::nullopt) {
+    Coordinator result;
+    result.key = std::move(key);
+    result.node_id = -1;
+    result.port = -1;
+    result.error_code = to_wire(error);
+    result.error_message = std::move(why);
+    return result;
+}
+
+// The leader of the group's partition, as the listener's clients reach it.
+Coordinator locate(const metadata::Image& image, int32_t partition, std::string key,
+                   std::string_view listener) {
+    const metadata::Partition* state =
+        image.topics.partition(metadata::kGroupMetadataTopic, partition);
+    const metadata::Broker* leader =
+        state != nullptr && state->has_leader() ? image.cluster.broker(state->leader) : nullptr;
+    const metadata::Endpoint* endpoint =
+        leader != nullptr && !leader->fenced ? leader->endpoint(listener) : nullptr;
+    if (endpoint == nullptr) {
+        return refusal(std::move(key), ErrorCode::CoordinatorNotAvailable);
+    }
+    Coordinator result;
+    result.key = std::move(key);
+    result.node_id = leader->id;
+    result.host = endpoint->host;
+    result.port = endpoint->port;
+    result.error_message = std::nullopt;
+    return result;
+}
+
+void respond(Request& request, std::vector<Coordinator> coordinators) {
+    protocol::FindCoordinatorResponse response;
+    response.error_message = std::nullopt;
+    if (request.version() >= kSeveralKeysVersionMin) {
+        response.coordinators = std::move(coordinators);
+        return request.respond(response);
+    }
+    Coordinator& only = coordinators.front();
+    response.error_code = only.error_code;
+    response.node_id = only.node_id;
+    response.host = std::move(only.host);
+    response.port = only.port;
+    if (request.version() >= kErrorMessageVersionMin) {
+        response.error_message = only.error_message;
+        if (!response.error_message) {
+            response.error_message = std::string(error_name(error_code_from_wire(only.error_code)));
+        }
+    }
+    request.respond(response);
+}
+
+void respond_with_groups(const Broker& broker, Request& request,
+                         const std::vector<std::string>& keys) {
+    metadata::ImagePtr image = broker.metadata->image();
+    std::vector<Coordinator> coordinators;
+    for (const std::string& key : keys) {
+        coordinators.push_back(
+            locate(*image, broker.coordinators->partition_for(key), key, request.listener_name()));
+    }
+    respond(request, std::move(coordinators));
+}
+
+}  // namespace
+
+void handle_find_coordinator(Broker& broker, Request request) {
+    auto message = request.read<protocol::FindCoordinatorRequest>();
+    if (!message) {
+        return;
+    }
+    std::vector<std::string> keys = std::move(message->coordinator_keys);
+    if (request.version() < kSeveralKeysVersionMin) {
+        keys = {std::move(message->key)};
+    }
+    if (message->key_type != kGroupKey) {
+        std::vector<Coordinator> refusals;
+        for (std::string& key : keys) {
+            bool is_transaction = message->key_type == kTransactionKey;
+            bool is_share = message->key_type == kShareKey && request.version() >= kShareVersionMin;
+            refusals.push_back(refusal(
+                std::move(key),
+                is_transaction || is_share ? ErrorCode::UnsupportedVersion
+                                           : ErrorCode::InvalidRequest,
+                is_transaction ? std::optional<std::string>(kNoTransactions) : std::nullopt));
+        }
+        return respond(request, std::move(refusals));
+    }
+    if (broker.metadata->image()->topics.find(metadata::kGroupMetadataTopic) != nullptr) {
+        return respond_with_groups(broker, request, keys);
+    }
+    // The first group of a cluster: its topic is made on the way, which spares the client a retry.
+    std::string principal = request.principal();
+    broker.auto_topics->create(
+        {std::string(metadata::kGroupMetadataTopic)}, principal,
+        [&broker, keys = std::move(keys), request = std::move(request)](const auto&) mutable {
+            respond_with_groups(broker, request, keys);
+        });
+}
+
+}  // namespace moldau::broker
