@@ -219,9 +219,10 @@ class StructWriter:
             code.line(f"{name}() = default;")
         else:
             code.line(f"{name}();")
-            code.line(f"{name}(const {name}&);")
+            # Copies are rare: they are made where they are used.
+            code.line(f"{name}(const {name}&) = default;")
             code.line(f"{name}({name}&&) noexcept;")
-            code.line(f"{name}& operator=(const {name}&);")
+            code.line(f"{name}& operator=(const {name}&) = default;")
             code.line(f"{name}& operator=({name}&&) noexcept;")
             code.line(f"~{name}();")
         code.line(f"static {name} read(Reader& reader, int16_t version);")
@@ -250,9 +251,7 @@ class StructWriter:
         code, name, full = self.code, self.struct.name, self.qualified
         if not self.trivial():
             code.line(f"{full}::{name}() = default;")
-            code.line(f"{full}::{name}(const {name}&) = default;")
             code.line(f"{full}::{name}({name}&&) noexcept = default;")
-            code.line(f"{full}& {full}::operator=(const {name}&) = default;")
             code.line(f"{full}& {full}::operator=({name}&&) noexcept = default;")
             code.line(f"{full}::~{name}() = default;")
         self._define_read()

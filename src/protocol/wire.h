@@ -28,11 +28,7 @@ class Reader {
 
     bool ok() const { return error_ == nullptr; }
     // What was wrong, in words; the position is that of the first bad byte.
-    Error error() const {
-        return {ErrorCode::InvalidRequest, fmt::format("malformed message: {} at byte {} of {}",
-                                                       error_ == nullptr ? "none" : error_,
-                                                       at_ - input_.begin(), input_.size())};
-    }
+    Error error() const;
     // `what` is a literal. Only the first failure is kept.
     void fail(const char* what) {
         if (error_ == nullptr) {
@@ -54,71 +50,25 @@ class Reader {
         uint64_t high = fixed<uint64_t>();
         return {high, fixed<uint64_t>()};
     }
-    uint32_t read_unsigned_varint() {
-        uint32_t n = 0;
-        const uint8_t* next = ok() ? get_varint(at_, end_, n) : nullptr;
-        if (next == nullptr) {
-            fail("bad varint");
-            return 0;
-        }
-        at_ = next;
-        return n;
-    }
+    uint32_t read_unsigned_varint();
 
     // Length prefixes. `flexible` selects the compact form (varint of length + 1). -1 is null.
-    int32_t read_string_length(bool flexible) {
-        return flexible ? compact_length() : static_cast<int32_t>(read_int16());
-    }
-    int32_t read_bytes_length(bool flexible) { return flexible ? compact_length() : read_int32(); }
+    int32_t read_string_length(bool flexible);
+    int32_t read_bytes_length(bool flexible);
     // Also refuses a count for which not even `element_bytes_min` bytes each remain.
-    int32_t read_array_length(bool flexible, size_t element_bytes_min = 1) {
-        int32_t count = flexible ? compact_length() : read_int32();
-        if (count > 0 && static_cast<size_t>(count) > remaining() / element_bytes_min) {
-            fail("array longer than the message");
-            return 0;
-        }
-        return count;
-    }
+    int32_t read_array_length(bool flexible, size_t element_bytes_min = 1);
 
-    std::string read_string(bool flexible) {
-        auto view = string_view_of(read_string_length(flexible), "null string");
-        return std::string(view.value_or(std::string_view()));
-    }
-    std::optional<std::string> read_nullable_string(bool flexible) {
-        auto view = string_view_of(read_string_length(flexible), nullptr);
-        return view ? std::optional<std::string>(*view) : std::nullopt;
-    }
+    std::string read_string(bool flexible);
+    std::optional<std::string> read_nullable_string(bool flexible);
     // A view into the input: valid as long as the input's memory.
-    std::string_view read_string_view(bool flexible) {
-        return string_view_of(read_string_length(flexible), "null string")
-            .value_or(std::string_view());
-    }
-    std::optional<std::string_view> read_nullable_string_view(bool flexible) {
-        return string_view_of(read_string_length(flexible), nullptr);
-    }
-    std::span<const uint8_t> read_bytes_view(bool flexible) {
-        return span_of(read_bytes_length(flexible), "null bytes")
-            .value_or(std::span<const uint8_t>());
-    }
-    std::optional<std::span<const uint8_t>> read_nullable_bytes_view(bool flexible) {
-        return span_of(read_bytes_length(flexible), nullptr);
-    }
-    Bytes read_bytes(bool flexible) {
-        return bytes_of(read_bytes_length(flexible), "null bytes").value_or(Bytes());
-    }
-    std::optional<Bytes> read_nullable_bytes(bool flexible) {
-        return bytes_of(read_bytes_length(flexible), nullptr);
-    }
+    std::string_view read_string_view(bool flexible);
+    std::optional<std::string_view> read_nullable_string_view(bool flexible);
+    std::span<const uint8_t> read_bytes_view(bool flexible);
+    std::optional<std::span<const uint8_t>> read_nullable_bytes_view(bool flexible);
+    Bytes read_bytes(bool flexible);
+    std::optional<Bytes> read_nullable_bytes(bool flexible);
     // The next `length` bytes as a slice.
-    Bytes read_slice(size_t length) {
-        if (!ok() || length > remaining()) {
-            fail("cut off");
-            return {};
-        }
-        Bytes slice = input_.slice(position(), length);
-        at_ += length;
-        return slice;
-    }
+    Bytes read_slice(size_t length);
 
     // Tagged fields of a flexible message: `known(tag, reader)` reads a field it knows and returns
     // true, or returns false to skip it. Tags must ascend; a field must fill its declared size.
@@ -170,14 +120,7 @@ class Reader {
         at_ += sizeof(T);
         return value;
     }
-    int32_t compact_length() {
-        uint32_t plus_one = read_unsigned_varint();
-        if (plus_one > 0x7fffffffu) {
-            fail("length too large");
-            return 0;
-        }
-        return static_cast<int32_t>(plus_one) - 1;
-    }
+    int32_t compact_length();
     std::optional<std::string_view> string_view_of(int32_t length, const char* null_is_wrong);
     std::optional<std::span<const uint8_t>> span_of(int32_t length, const char* null_is_wrong);
     std::optional<Bytes> bytes_of(int32_t length, const char* null_is_wrong);
@@ -216,47 +159,16 @@ class Writer {
         fixed(id.high);
         fixed(id.low);
     }
-    void write_unsigned_varint(uint32_t value) {
-        uint8_t* to = extend(kVarintBytesMax);
-        size_t used = static_cast<size_t>(put_varint(to, value) - to);
-        tail_.resize(tail_.size() - (kVarintBytesMax - used));
-    }
-    void write_string_length(int32_t length, bool flexible) {
-        flexible ? write_unsigned_varint(static_cast<uint32_t>(length + 1))
-                 : write_int16(static_cast<int16_t>(length));
-    }
-    void write_array_length(int32_t count, bool flexible) {
-        flexible ? write_unsigned_varint(static_cast<uint32_t>(count + 1)) : write_int32(count);
-    }
+    void write_unsigned_varint(uint32_t value);
+    void write_string_length(int32_t length, bool flexible);
+    void write_array_length(int32_t count, bool flexible);
     // A string longer than 32767 bytes cannot be written in the old form: the writer fails.
-    void write_string(std::string_view value, bool flexible) {
-        if (!flexible && value.size() > 0x7fff) {
-            fail("string longer than 32767 bytes");
-            value = value.substr(0, 0x7fff);
-        }
-        write_string_length(static_cast<int32_t>(value.size()), flexible);
-        tail_.append(value);
-    }
-    void write_nullable_string(const std::optional<std::string>& value, bool flexible) {
-        value ? write_string(*value, flexible) : write_string_length(-1, flexible);
-    }
-    void write_bytes(const Bytes& value, bool flexible) {
-        write_array_length(static_cast<int32_t>(value.size()), flexible);
-        write_raw(value);
-    }
-    void write_nullable_bytes(const std::optional<Bytes>& value, bool flexible) {
-        value ? write_bytes(*value, flexible) : write_array_length(-1, flexible);
-    }
+    void write_string(std::string_view value, bool flexible);
+    void write_nullable_string(const std::optional<std::string>& value, bool flexible);
+    void write_bytes(const Bytes& value, bool flexible);
+    void write_nullable_bytes(const std::optional<Bytes>& value, bool flexible);
     // Bytes without a length.
-    void write_raw(const Bytes& value) {
-        if (value.size() < kReferenceBytesMin) {
-            tail_.append(value.span());
-            return;
-        }
-        seal_tail();
-        chain_.push_back(value);
-        sealed_bytes_ += value.size();
-    }
+    void write_raw(const Bytes& value);
 
     // One tagged field whose content was written apart, because its size comes first.
     void write_tagged(uint32_t tag, Writer&& content);
@@ -273,10 +185,7 @@ class Writer {
         }
     }
     bool ok() const { return error_ == nullptr; }
-    Error error() const {
-        return {ErrorCode::UnsupportedVersion,
-                fmt::format("cannot write message: {}", error_ == nullptr ? "none" : error_)};
-    }
+    Error error() const;
 
     // Starts a frame on an empty writer: room for the length that take_frame() fills in.
     void begin_frame() {
