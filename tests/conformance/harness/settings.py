@@ -1,0 +1,25 @@
+"""What this run tests, set once by run.py."""
+import pathlib
+import shutil
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+ROOT = HERE.parent.parent
+JARS = HERE / "target" / "jars"
+
+server = "moldau"
+moldau = next((path for path in (ROOT / "build/dev/apps/moldau/moldau",
+                                 ROOT / "build/release/apps/moldau/moldau") if path.exists()),
+              ROOT / "build/dev/apps/moldau/moldau")
+
+
+def have_kafka():
+    return shutil.which("java") is not None and (JARS / ".complete").exists()
+
+
+def why_not_runnable():
+    """The reason why no test of this run can work, or None."""
+    if server == "kafka" and not have_kafka():
+        return "Kafka's jars or java are missing (tests/conformance/prepare.py jars)"
+    if server == "moldau" and not moldau.exists():
+        return f"{moldau} is not built"
+    return None
