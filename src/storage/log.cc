@@ -112,9 +112,9 @@ Status Log::checked(Status status, std::string_view action) {
 }
 
 Status Log::check_usable() const {
-    if (failed_) [[unlikely]] {
-        return fail(ErrorCode::KafkaStorageError, "log directory is offline: partition={} cause={}",
-                    name_, failure_->message);
+    if (failed()) [[unlikely]] {
+        return fail(ErrorCode::KafkaStorageError, "log directory is offline: partition={}{}{}",
+                    name_, failure_ ? " cause=" : "", failure_ ? failure_->message : "");
     }
     if (closed_) [[unlikely]] {
         return fail(ErrorCode::KafkaStorageError, "log is closed: partition={}", name_);

@@ -13,6 +13,7 @@
 // with it.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <expected>
 #include <functional>
@@ -42,7 +43,10 @@ namespace moldau::storage {
 struct LogContext {
     FileCache* cache = nullptr;
     // Told once when the device refused something that leaves the directory's state in doubt.
+    // Called with the log's lock held: it may only hand the news over.
     std::function<void(const Error&)> on_failure;
+    // Set when the directory is offline: the log refuses everything.
+    std::shared_ptr<const std::atomic<bool>> offline = nullptr;
 };
 
 struct LogOptions {
@@ -157,7 +161,7 @@ class Log {
     const std::string& directory() const { return dir_; }
     const config::LogConfig& config() const { return *config_; }
     void set_config(std::shared_ptr<const config::LogConfig> config);
-    bool failed() const { return failed_; }
+    bool failed() const { return failed_ || (context_.offline && *context_.offline); }
     // Refuses everything from now on: the directory went offline.
     void fail_with(Error error);
 
@@ -226,8 +230,10 @@ class Log {
 
     // Makes everything appended so far durable and moves the recovery point.
     Status flush();
-    Result<FlushTask> begin_flush();
+    // With `rolled_only`, the segment being written is left out.
+    Result<FlushTask> begin_flush(bool rolled_only = false);
     Status end_flush(const FlushTask& task, const Status& outcome);
+    void note_flushed(TimestampMs now) { last_flush_ms_ = now; }
     int64_t unflushed_records() const { return log_end_offset_ - recovery_point_; }
     TimestampMs last_flush_ms() const { return last_flush_ms_; }
 

@@ -311,15 +311,16 @@ Status FlushTask::run() {
     return {};
 }
 
-Result<FlushTask> Log::begin_flush() {
+Result<FlushTask> Log::begin_flush(bool rolled_only) {
     MOLDAU_CHECK(check_usable());
     MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
     FlushTask task;
-    task.end_offset_ = log_end_offset_;
+    task.end_offset_ = rolled_only ? active_segment_base() : log_end_offset_;
     task.truncations_ = truncations_;
     task.files_ = &context_.cache->files();
-    if (log_end_offset_ > recovery_point_) {
-        for (size_t i = segment_index_for(recovery_point_); i < segments_.size(); ++i) {
+    if (task.end_offset_ > recovery_point_) {
+        size_t end = segments_.size() - (rolled_only ? 1 : 0);
+        for (size_t i = segment_index_for(recovery_point_); i < end; ++i) {
             auto files = segments_[i]->files_to_sync();
             if (!files) {
                 return fail(refused(files.error(), "segment cannot be opened"));
@@ -354,7 +355,7 @@ Status Log::flush() {
 }
 
 Status Log::close() {
-    if (closed_ || failed_) {
+    if (closed_ || failed()) {
         closed_ = true;
         return {};
     }

@@ -42,7 +42,8 @@ struct LogManagerOptions {
     Duration producer_id_expiration = std::chrono::hours(24);
     int recovery_threads_per_dir = 2;
     size_t open_files_max = 8192;
-    // Any thread. Called once per directory.
+    // Called once per directory, on any thread and perhaps under a log's lock: it may only hand the
+    // news over.
     std::function<void(const std::string& dir, const Uuid& directory_id, const Error& cause)>
         on_dir_failure;
 };
@@ -73,7 +74,7 @@ class LogManager {
     const std::string& cluster_id() const { return cluster_id_; }
     std::vector<LogDirectory> directories() const;
     std::optional<std::string> directory_path(const Uuid& directory_id) const;
-    // nullopt while that directory's last stop was not clean, or held no epoch.
+    // The broker epoch of the last stop; nullopt unless it was clean in every directory.
     std::optional<int64_t> previous_broker_epoch() const { return previous_broker_epoch_; }
 
     // Opens every log that needs recovery and removes the marks of the clean stop. Blocks.
@@ -125,14 +126,32 @@ class LogManager {
  private:
     struct Dir;
     struct Entry;
+    using EntryPtr = std::shared_ptr<Entry>;
+    // Files or directories that go at `due`.
+    struct Doomed {
+        std::string path;
+        TimestampMs due = 0;
+    };
     LogManager(runtime::FileSystem& files, const runtime::Clock& clock, LogManagerOptions options);
 
     Status open_dir(Dir& dir);
+    Status check_identities();
     Status discover(Dir& dir);
-    Result<std::shared_ptr<Log>> open_entry(const TopicPartition& partition, Entry& entry);
-    std::vector<std::pair<TopicPartition, std::shared_ptr<Log>>> open_logs() const;
-    Status move_aside(const TopicPartition& partition, std::string_view suffix);
-    void write_checkpoint(std::string_view file, Offset (*value)(const Log&));
+    Status recover_dir(Dir& dir);
+    EntryPtr find(const TopicPartition& partition) const;
+    std::vector<EntryPtr> entries() const;
+    std::vector<std::shared_ptr<Log>> open_logs() const;
+    Result<std::shared_ptr<Log>> open_entry(Entry& entry, bool clean);
+    Dir* choose_dir(std::optional<Uuid> directory) const REQUIRES(mutex_);
+    // Renames the partition's directory and forgets it. Returns the new path; empty: there was
+    // none.
+    Result<std::string> move_aside(const TopicPartition& partition, std::string_view suffix);
+    Status write_checkpoint(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
+                            Offset Entry::* of_entry);
+    void write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
+                           Offset Entry::* of_entry);
+    void flush_log(Log& log, bool rolled_only);
+    Status close_dir(Dir& dir, int64_t broker_epoch);
 
     runtime::FileSystem& files_;
     const runtime::Clock& clock_;
@@ -141,9 +160,12 @@ class LogManager {
     std::string cluster_id_;
     std::optional<int64_t> previous_broker_epoch_;
 
+    // Held for look-ups only. Order: Entry's mutex, then its Log's, then this one.
     mutable Mutex mutex_;
-    std::vector<std::unique_ptr<Dir>> dirs_;
-    std::unordered_map<TopicPartition, std::shared_ptr<Entry>> entries_ GUARDED_BY(mutex_);
+    std::vector<std::unique_ptr<Dir>> dirs_;  // fixed once open
+    std::unordered_map<TopicPartition, EntryPtr> entries_ GUARDED_BY(mutex_);
+    std::vector<Doomed> doomed_ GUARDED_BY(mutex_);
+    Mutex checkpoint_mutex_;  // one writer of checkpoint files at a time
 };
 
 // `orders-3` -> {orders, 3}; nullopt when the name is not of that form.

@@ -100,7 +100,7 @@ Status Log::collect_aborted(Offset start, const Segment::ReadResult& read, size_
 
 int64_t Log::bytes_available(Offset from, ReadBound bound) {
     Offset end = bound_offset(bound);
-    if (failed_ || closed_ || from >= end || from < log_start_offset_) {
+    if (failed() || closed_ || from >= end || from < log_start_offset_) {
         return 0;
     }
     size_t first = segment_index_for(from);

@@ -26,11 +26,12 @@ struct MetaProperties {
 
     friend bool operator==(const MetaProperties&, const MetaProperties&) = default;
 
-    // Errors: InvalidConfig when a number or id cannot be read, or a key is missing in its version.
+    // Errors: InvalidConfig when a number or id cannot be read, or node.id is missing.
     static Result<MetaProperties> parse(std::string_view text);
     // Java properties form. `date_comment` is the line Java writes as `#<date>`; it may be empty.
     std::string str(std::string_view date_comment = {}) const;
-    // `{version=1, cluster.id=..., node.id=1, directory.id=...}` as Kafka shows it.
+    // `MetaProperties(version=1, clusterId=..., nodeId=1, directoryId=...)` as Kafka's log shows
+    // it.
     std::string describe() const;
 };
 

@@ -1,0 +1,488 @@
+#include "storage/log_manager.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <set>
+#include <thread>
+
+#include "runtime/clock.h"
+#include "runtime/entropy.h"
+#include "runtime/file_system.h"
+#include "runtime/logging.h"
+#include "storage/log_manager_impl.h"
+#include "storage/partition_metadata.h"
+
+namespace moldau::storage {
+
+namespace {
+
+runtime::Logger logger("kafka.log.LogManager");
+
+// The broker epoch in `{"version":0,"brokerEpoch":17}`.
+std::optional<int64_t> parse_clean_shutdown(std::string_view text) {
+    constexpr std::string_view kKey = "\"brokerEpoch\":";
+    size_t at = text.find(kKey);
+    if (at == std::string_view::npos) {
+        return std::nullopt;
+    }
+    at += kKey.size();
+    while (at < text.size() && text[at] == ' ') {
+        ++at;
+    }
+    int64_t epoch = 0;
+    auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), epoch);
+    return error == std::errc() ? std::optional(epoch) : std::nullopt;
+}
+
+// A checkpoint that cannot be read costs a longer recovery, not the start.
+OffsetCheckpoint read_or_reset(runtime::FileSystem& files, const std::string& dir,
+                               std::string_view file) {
+    auto offsets = read_offset_checkpoint(files, runtime::join_path(dir, file));
+    if (!offsets) {
+        MOLDAU_LOG_WARN(logger,
+                        "Error occurred while reading {} of directory {}, starting without: {}",
+                        file, dir, offsets.error().message);
+        return {};
+    }
+    return std::move(*offsets);
+}
+
+Offset offset_of(const OffsetCheckpoint& offsets, const TopicPartition& partition) {
+    auto found = offsets.find(partition);
+    return found == offsets.end() ? Offset(0) : std::max(found->second, Offset(0));
+}
+
+}  // namespace
+
+LogManager::LogManager(runtime::FileSystem& files, const runtime::Clock& clock,
+                       LogManagerOptions options)
+    : files_(files),
+      clock_(clock),
+      options_(std::move(options)),
+      cache_(files, options_.open_files_max) {}
+
+LogManager::~LogManager() = default;
+
+Result<std::unique_ptr<LogManager>> LogManager::open(runtime::FileSystem& files,
+                                                     const runtime::Clock& clock,
+                                                     LogManagerOptions options) {
+    std::unique_ptr<LogManager> manager(new LogManager(files, clock, std::move(options)));
+    std::set<std::string> paths;
+    for (const std::string& path : manager->options_.dirs) {
+        if (!paths.insert(path).second) {
+            return fail(ErrorCode::InvalidConfig, "Duplicate log directory found: {}",
+                        fmt::join(manager->options_.dirs, ", "));
+        }
+        auto dir = std::make_unique<Dir>();
+        dir->path = path;
+        auto opened = manager->open_dir(*dir);
+        if (!opened && opened.error().code != ErrorCode::KafkaStorageError) {
+            return fail(opened.error());
+        }
+        if (!opened) {
+            dir->go_offline(opened.error());
+            MOLDAU_LOG_ERROR(logger, "Log directory {} is offline: {}", path,
+                             opened.error().message);
+        }
+        manager->dirs_.push_back(std::move(dir));
+    }
+    MOLDAU_CHECK(manager->check_identities());
+    for (auto& dir : manager->dirs_) {
+        if (!dir->is_offline()) {
+            MOLDAU_CHECK(manager->discover(*dir));
+        }
+    }
+    return manager;
+}
+
+Status LogManager::open_dir(Dir& dir) {
+    MOLDAU_CHECK(files_.create_directories(dir.path));
+    MOLDAU_TRY(dir.lock, files_.try_lock(runtime::join_path(dir.path, ".lock")));
+    if (dir.lock == nullptr) {
+        return fail(ErrorCode::InvalidConfig,
+                    "Failed to acquire lock on file .lock in {}. A Kafka instance in another "
+                    "process or thread is using this directory.",
+                    dir.path);
+    }
+    MOLDAU_TRY(dir.properties, read_meta_properties(files_, dir.path));
+    auto clean = files_.read_file(runtime::join_path(dir.path, kCleanShutdownFile));
+    if (clean) {
+        dir.clean = true;
+        dir.broker_epoch = parse_clean_shutdown(clean->view());
+    } else if (!runtime::is_missing(clean.error())) {
+        return fail(clean.error());
+    }
+    return {};
+}
+
+// All directories must belong to this node of one cluster; each gets an id of its own.
+Status LogManager::check_identities() {
+    std::map<Uuid, std::string> seen;
+    bool usable = false;
+    bool all_clean = true;
+    for (auto& dir : dirs_) {
+        if (dir->is_offline()) {
+            all_clean = false;
+            continue;
+        }
+        usable = true;
+        std::string path = runtime::join_path(dir->path, kMetaProperties);
+        if (!dir->properties) {
+            return fail(ErrorCode::InvalidConfig,
+                        "No `meta.properties` found in {} (have you run `kafka-storage.sh` to "
+                        "format the directory?)",
+                        dir->path);
+        }
+        MetaProperties& properties = *dir->properties;
+        if (!properties.cluster_id) {
+            return fail(ErrorCode::InvalidConfig, "cluster.id was not specified in the v1 file: {}",
+                        path);
+        }
+        if (cluster_id_.empty()) {
+            cluster_id_ = *properties.cluster_id;
+        } else if (*properties.cluster_id != cluster_id_) {
+            return fail(ErrorCode::InvalidConfig,
+                        "Invalid cluster.id in: {}. Expected {}, but read {}", path, cluster_id_,
+                        *properties.cluster_id);
+        }
+        if (properties.node_id && *properties.node_id != options_.node_id) {
+            return fail(
+                ErrorCode::InvalidConfig,
+                "Stored node id {} doesn't match previous node id {} in {}. If you moved your "
+                "data, make sure your configured node id matches. If you intend to create a "
+                "new node, you should remove all data in your data directories.",
+                *properties.node_id, options_.node_id, path);
+        }
+        if (!properties.directory_id || properties.version == 0) {
+            properties.version = 1;
+            properties.node_id = options_.node_id;
+            if (!properties.directory_id) {
+                properties.directory_id = runtime::system_entropy().uuid();
+            }
+            MOLDAU_CHECK(write_meta_properties(files_, dir->path, properties));
+        }
+        if (properties.directory_id->high == 0 && properties.directory_id->low < 100) {
+            return fail(ErrorCode::InvalidConfig, "Invalid reserved directory ID {} found in {}",
+                        *properties.directory_id, dir->path);
+        }
+        auto [twin, fresh] = seen.emplace(*properties.directory_id, dir->path);
+        if (!fresh) {
+            return fail(ErrorCode::InvalidConfig,
+                        "Duplicate directory ID {} found. It was the ID of {}, but also of {}",
+                        *properties.directory_id, twin->second, dir->path);
+        }
+        dir->directory_id = *properties.directory_id;
+        all_clean = all_clean && dir->clean;
+        if (dir->broker_epoch) {
+            previous_broker_epoch_ =
+                std::max(previous_broker_epoch_.value_or(-1), *dir->broker_epoch);
+        }
+    }
+    if (!all_clean) {
+        previous_broker_epoch_.reset();
+    }
+    if (!usable) {
+        return fail(ErrorCode::KafkaStorageError,
+                    "Shutdown broker because none of the specified log dirs from {} can be created "
+                    "or validated",
+                    fmt::join(options_.dirs, ", "));
+    }
+    return {};
+}
+
+Status LogManager::discover(Dir& dir) {
+    OffsetCheckpoint recovery = read_or_reset(files_, dir.path, kRecoveryPointCheckpoint);
+    OffsetCheckpoint starts = read_or_reset(files_, dir.path, kLogStartOffsetCheckpoint);
+    OffsetCheckpoint watermarks = read_or_reset(files_, dir.path, kHighWatermarkCheckpoint);
+    MOLDAU_TRY(auto names, files_.list(dir.path));
+    MutexLock lock(mutex_);
+    for (const auto& [name, is_directory] : names) {
+        if (!is_directory || name == kRemoteIndexCache || name == kMetadataPartition) {
+            continue;
+        }
+        std::string path = runtime::join_path(dir.path, name);
+        if (name.ends_with(kDeleteDirSuffix)) {
+            doomed_.push_back({path, clock_.wall_ms() + kStartupDeleteDelayMs});
+            continue;
+        }
+        if (name.ends_with(kStrayDirSuffix)) {
+            MOLDAU_LOG_WARN(logger, "Found stray log directory {}", path);
+            continue;
+        }
+        if (name.ends_with(kFutureDirSuffix)) {
+            MOLDAU_LOG_WARN(logger, "Leaving future log directory {} alone", path);
+            continue;
+        }
+        auto partition = parse_partition_directory(name);
+        if (!partition) {
+            return fail(ErrorCode::InvalidConfig,
+                        "Found directory {}, '{}' is not in the form of topic-partition or "
+                        "topic-partition.uniqueId-delete (if marked for deletion). Kafka's log "
+                        "directories (and children) should only contain Kafka topic data.",
+                        path, name);
+        }
+        auto entry = std::make_shared<Entry>(*partition, &dir, path, false);
+        entry->recovery_point = offset_of(recovery, *partition);
+        entry->log_start_offset = offset_of(starts, *partition);
+        entry->high_watermark = offset_of(watermarks, *partition);
+        auto [twin, fresh] = entries_.emplace(*partition, entry);
+        if (!fresh) {
+            return fail(
+                ErrorCode::InvalidConfig,
+                "Duplicate log directories for {} are found in both {} and {}. It is likely "
+                "because log directory failure happened while broker was replacing current "
+                "replica with future replica. Recover broker from this failure by manually "
+                "deleting one of the two directories for this partition. It is recommended "
+                "to delete the partition in the log directory that is known to have failed "
+                "recently.",
+                *partition, path, runtime::join_path(twin->second->dir->path, name));
+        }
+        ++dir.log_count;
+    }
+    return {};
+}
+
+Status LogManager::load() {
+    for (auto& dir : dirs_) {
+        if (dir->is_offline()) {
+            continue;
+        }
+        // A crash while loading must count as a crash.
+        auto unmarked = files_.remove(runtime::join_path(dir->path, kCleanShutdownFile));
+        if (!unmarked && !runtime::is_missing(unmarked.error())) {
+            take_offline(dir->path, unmarked.error());
+            continue;
+        }
+        if (dir->clean) {
+            MOLDAU_LOG_INFO(
+                logger, "Skipping recovery of {} logs from {} since clean shutdown file was found",
+                dir->log_count.load(), dir->path);
+        } else if (dir->log_count > 0) {
+            MOLDAU_LOG_INFO(logger,
+                            "Recovering {} logs from {} since no clean shutdown file was found",
+                            dir->log_count.load(), dir->path);
+            if (auto recovered = recover_dir(*dir); !recovered) {
+                take_offline(dir->path, recovered.error());
+                continue;
+            }
+        }
+        dir->loaded = true;
+    }
+    bool any =
+        std::any_of(dirs_.begin(), dirs_.end(), [](const auto& dir) { return !dir->is_offline(); });
+    if (!any) {
+        return fail(ErrorCode::KafkaStorageError,
+                    "Shutdown broker because all log dirs in {} have failed",
+                    fmt::join(options_.dirs, ", "));
+    }
+    return {};
+}
+
+Status LogManager::recover_dir(Dir& dir) {
+    std::vector<EntryPtr> todo;
+    for (EntryPtr& entry : entries()) {
+        if (entry->dir == &dir) {
+            todo.push_back(std::move(entry));
+        }
+    }
+    std::atomic<size_t> next{0};
+    Mutex failure_mutex;
+    Status failure;
+    auto work = [&] {
+        for (size_t i = next++; i < todo.size(); i = next++) {
+            auto log = open_entry(*todo[i], false);
+            if (!log) {
+                MutexLock lock(failure_mutex);
+                failure = fail(log.error());
+                return;
+            }
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        auto count = std::min<size_t>(
+            static_cast<size_t>(std::max(1, options_.recovery_threads_per_dir)), todo.size());
+        for (size_t i = 1; i < count; ++i) {
+            threads.emplace_back(work);
+        }
+        work();
+    }
+    return failure;
+}
+
+std::vector<LogDirectory> LogManager::directories() const {
+    std::vector<LogDirectory> all;
+    for (const auto& dir : dirs_) {
+        all.push_back({dir->path, dir->directory_id, !dir->is_offline()});
+    }
+    return all;
+}
+
+std::optional<std::string> LogManager::directory_path(const Uuid& directory_id) const {
+    for (const auto& dir : dirs_) {
+        if (dir->directory_id == directory_id && !dir->is_offline()) {
+            return dir->path;
+        }
+    }
+    return std::nullopt;
+}
+
+LogManager::EntryPtr LogManager::find(const TopicPartition& partition) const {
+    MutexLock lock(mutex_);
+    auto found = entries_.find(partition);
+    return found == entries_.end() ? nullptr : found->second;
+}
+
+std::vector<LogManager::EntryPtr> LogManager::entries() const {
+    MutexLock lock(mutex_);
+    std::vector<EntryPtr> all;
+    all.reserve(entries_.size());
+    for (const auto& [partition, entry] : entries_) {
+        all.push_back(entry);
+    }
+    return all;
+}
+
+std::vector<std::shared_ptr<Log>> LogManager::open_logs() const {
+    std::vector<std::shared_ptr<Log>> logs;
+    for (const EntryPtr& entry : entries()) {
+        MutexLock lock(entry->mutex);
+        if (entry->log != nullptr) {
+            logs.push_back(entry->log);
+        }
+    }
+    return logs;
+}
+
+std::vector<LogSummary> LogManager::list() const {
+    std::vector<LogSummary> all;
+    for (const EntryPtr& entry : entries()) {
+        if (entry->dir->is_offline()) {
+            continue;
+        }
+        MutexLock lock(entry->mutex);
+        if (entry->topic_id.is_zero() && entry->log == nullptr) {
+            // Damaged metadata is judged when the log is opened.
+            entry->topic_id = read_partition_metadata(files_, entry->path).value_or(kZeroUuid);
+        }
+        all.push_back({entry->partition, entry->topic_id, entry->dir->path});
+    }
+    return all;
+}
+
+Result<std::shared_ptr<Log>> LogManager::open_entry(Entry& entry, bool clean) {
+    MutexLock lock(entry.mutex);
+    return entry.open(*this, clean);
+}
+
+Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool clean) {
+    if (removed) {
+        return fail(ErrorCode::UnknownTopicOrPartition, "log was removed: partition={}", partition);
+    }
+    if (dir->is_offline()) {
+        return fail(ErrorCode::KafkaStorageError, "log directory is offline: partition={} dir={}",
+                    partition, dir->path);
+    }
+    if (log != nullptr) {
+        return log;
+    }
+    LogContext context;
+    context.cache = &manager.cache_;
+    context.offline = dir->offline;
+    context.on_failure = [&manager, path = dir->path](const Error& cause) {
+        manager.take_offline(path, cause);
+    };
+    LogOptions options;
+    options.dir = path;
+    options.topic_partition = partition;
+    options.config = manager.options_.config_of(partition.topic);
+    options.log_start_offset = log_start_offset;
+    options.recovery_point = recovery_point;
+    options.high_watermark = high_watermark;
+    options.clean_shutdown = clean;
+    options.producer_id_expiration = manager.options_.producer_id_expiration;
+    MOLDAU_TRY(auto opened,
+               Log::open(std::move(context), std::move(options), manager.clock_.wall_ms()));
+    log = std::move(opened);
+    topic_id = log->topic_id();
+    return log;
+}
+
+Result<std::shared_ptr<Log>> LogManager::get(const TopicPartition& partition) {
+    EntryPtr entry = find(partition);
+    if (entry == nullptr) {
+        return nullptr;
+    }
+    return open_entry(*entry, entry->dir->clean);
+}
+
+LogManager::Dir* LogManager::choose_dir(std::optional<Uuid> directory) const {
+    Dir* fewest = nullptr;
+    for (const auto& dir : dirs_) {
+        if (dir->is_offline()) {
+            continue;
+        }
+        if (directory && dir->directory_id == *directory) {
+            return dir.get();
+        }
+        if (fewest == nullptr || dir->log_count < fewest->log_count) {
+            fewest = dir.get();
+        }
+    }
+    return fewest;
+}
+
+Result<std::shared_ptr<Log>> LogManager::get_or_create(const TopicPartition& partition,
+                                                       const Uuid& topic_id,
+                                                       std::optional<Uuid> directory) {
+    EntryPtr entry;
+    {
+        MutexLock lock(mutex_);
+        EntryPtr& slot = entries_[partition];
+        if (slot == nullptr) {
+            Dir* dir = choose_dir(directory);
+            if (dir == nullptr) {
+                entries_.erase(partition);
+                return fail(ErrorCode::KafkaStorageError,
+                            "no log directory is online: partition={}", partition);
+            }
+            slot = std::make_shared<Entry>(partition, dir,
+                                           runtime::join_path(dir->path, partition.str()), true);
+            ++dir->log_count;
+        }
+        entry = slot;
+    }
+    MutexLock lock(entry->mutex);
+    // What is made now cannot have been damaged by a crash, and what was found after a clean stop
+    // either.
+    auto opened = entry->open(*this, entry->dir->clean && !entry->is_new);
+    if (!opened) {
+        if (entry->is_new && !entry->removed) {
+            // Nothing of it is known to anybody: the next attempt starts afresh.
+            entry->removed = true;
+            MutexLock map_lock(mutex_);
+            entries_.erase(partition);
+            --entry->dir->log_count;
+        }
+        if (!runtime::is_disk_full(opened.error()) && !entry->dir->is_offline() &&
+            opened.error().code == ErrorCode::KafkaStorageError) {
+            take_offline(entry->dir->path, opened.error());
+        }
+        return fail(ErrorCode::KafkaStorageError, "{}", opened.error().message);
+    }
+    MutexLock log_lock((*opened)->mutex());
+    MOLDAU_CHECK((*opened)->assign_topic_id(topic_id));
+    entry->topic_id = topic_id;
+    if (std::exchange(entry->is_new, false)) {
+        MOLDAU_LOG_INFO(logger, "Created log for partition {} in {}", partition, entry->path);
+    }
+    return *opened;
+}
+
+Uuid LogManager::directory_id_of(const TopicPartition& partition) const {
+    EntryPtr entry = find(partition);
+    return entry == nullptr ? kUnassignedDirectory : entry->dir->directory_id;
+}
+
+}  // namespace moldau::storage

@@ -1,0 +1,72 @@
+// What the two source files of LogManager share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/file_system.h"
+#include "storage/log_manager.h"
+
+namespace moldau::storage {
+
+inline constexpr std::string_view kCleanShutdownFile = ".kafka_cleanshutdown";
+inline constexpr std::string_view kMetadataPartition = "__cluster_metadata-0";
+inline constexpr std::string_view kRemoteIndexCache = "remote-log-index-cache";
+inline constexpr std::string_view kDeleteDirSuffix = "-delete";
+inline constexpr std::string_view kStrayDirSuffix = "-stray";
+inline constexpr std::string_view kFutureDirSuffix = "-future";
+// Directories that an earlier process had marked for removal.
+inline constexpr int64_t kStartupDeleteDelayMs = 60'000;
+
+// One of log.dirs.
+struct LogManager::Dir {
+    std::string path;
+    Uuid directory_id;
+    std::unique_ptr<runtime::FileLock> lock;
+    std::optional<MetaProperties> properties;
+    bool clean = false;   // as found at start
+    bool loaded = false;  // nothing in it awaits recovery
+    std::optional<int64_t> broker_epoch;
+    std::atomic<int> log_count{0};
+    std::shared_ptr<std::atomic<bool>> offline = std::make_shared<std::atomic<bool>>(false);
+
+    bool is_offline() const { return *offline; }
+    // Returns whether it was online.
+    bool go_offline(const Error& why) {
+        if (offline->exchange(true)) {
+            return false;
+        }
+        MutexLock lock_cause(cause_mutex);
+        cause = why;
+        return true;
+    }
+    Mutex cause_mutex;
+    std::optional<Error> cause GUARDED_BY(cause_mutex);
+};
+
+// One partition directory; its log is opened on first use.
+struct LogManager::Entry {
+    Entry(TopicPartition of, Dir* in, std::string at, bool fresh)
+        : partition(std::move(of)), dir(in), path(std::move(at)), is_new(fresh) {}
+
+    const TopicPartition partition;
+    Dir* const dir;
+
+    Mutex mutex;
+    std::string path GUARDED_BY(mutex);
+    Uuid topic_id GUARDED_BY(mutex);
+    std::shared_ptr<Log> log GUARDED_BY(mutex);
+    bool is_new GUARDED_BY(mutex) = false;
+    bool removed GUARDED_BY(mutex) = false;
+    // As the checkpoint files had them; what counts until the log is open.
+    Offset recovery_point{0};
+    Offset log_start_offset{0};
+    Offset high_watermark{0};
+
+    Result<std::shared_ptr<Log>> open(LogManager& manager, bool clean) REQUIRES(mutex);
+};
+
+}  // namespace moldau::storage

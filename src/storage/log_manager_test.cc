@@ -1,0 +1,312 @@
+#include "storage/log_manager.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "record/builder.h"
+#include "runtime/clock.h"
+#include "runtime/file_system.h"
+#include "runtime/logging.h"
+
+namespace moldau::storage {
+namespace {
+
+constexpr std::string_view kClusterId = "Some-Cluster-Id-000000";
+const Uuid kTopic{11, 22};
+const TopicPartition kOrders{"orders", 0};
+
+class LogManagerTest : public ::testing::Test {
+ protected:
+    LogManagerTest() {
+        char name[] = "/tmp/moldau_manager_XXXXXX";
+        root_ = ::mkdtemp(name);
+        runtime::set_log_level("root", runtime::LogLevel::Off);
+    }
+    ~LogManagerTest() override {
+        manager_.reset();
+        (void)files_.remove_all(root_);
+    }
+
+    std::string dir(int i) const { return root_ + "/d" + std::to_string(i); }
+    void format(int dirs, BrokerId node = BrokerId(1)) {
+        for (int i = 0; i < dirs; ++i) {
+            ASSERT_TRUE(files_.create_directories(dir(i)));
+            MetaProperties properties;
+            properties.cluster_id = std::string(kClusterId);
+            properties.node_id = node;
+            properties.directory_id = Uuid{static_cast<uint64_t>(i) + 1, 5};
+            ASSERT_TRUE(write_meta_properties(files_, dir(i), properties));
+        }
+        dirs_ = dirs;
+    }
+    Result<std::unique_ptr<LogManager>> try_start() {
+        LogManagerOptions options;
+        for (int i = 0; i < dirs_; ++i) {
+            options.dirs.push_back(dir(i));
+        }
+        options.node_id = BrokerId(1);
+        options.config_of = [this](std::string_view) {
+            return std::make_shared<const config::LogConfig>(config_);
+        };
+        options.on_dir_failure = [this](const std::string& path, const Uuid&, const Error&) {
+            failed_.push_back(path);
+        };
+        MOLDAU_TRY(auto manager, LogManager::open(files_, clock_, std::move(options)));
+        MOLDAU_CHECK(manager->load());
+        return manager;
+    }
+    void start() {
+        manager_.reset();
+        auto started = try_start();
+        ASSERT_TRUE(started) << started.error().message;
+        manager_ = std::move(*started);
+    }
+    std::shared_ptr<Log> create(const TopicPartition& partition) {
+        auto log = manager_->get_or_create(partition, kTopic);
+        EXPECT_TRUE(log) << log.error().message;
+        return *log;
+    }
+    void append(Log& log, std::string_view value) {
+        record::BatchBuilder builder;
+        builder.append(clock_.wall_ms(), std::nullopt, value);
+        MutexLock lock(log.mutex());
+        auto appended = log.append_as_leader(builder.build(), {.leader_epoch = LeaderEpoch(0)},
+                                             clock_.wall_ms());
+        ASSERT_TRUE(appended);
+        log.set_high_watermark(log.log_end_offset());
+    }
+    std::string text(const std::string& path) {
+        auto content = files_.read_file(path);
+        return content ? content->str() : "<missing>";
+    }
+
+    runtime::FileSystem& files_ = runtime::real_file_system();
+    runtime::ManualClock clock_;
+    config::LogConfig config_;
+    std::string root_;
+    int dirs_ = 0;
+    std::vector<std::string> failed_;
+    std::unique_ptr<LogManager> manager_;
+};
+
+TEST_F(LogManagerTest, logs_survive_a_clean_stop_with_their_offsets_and_ids) {
+    format(1);
+    start();
+    auto log = create(kOrders);
+    append(*log, "a");
+    append(*log, "b");
+    log.reset();
+    ASSERT_TRUE(manager_->shutdown(17));
+    EXPECT_EQ(text(dir(0) + "/.kafka_cleanshutdown"), R"({"version":0,"brokerEpoch":17})");
+    EXPECT_EQ(text(dir(0) + "/recovery-point-offset-checkpoint"), "0\n1\norders 0 2\n");
+    EXPECT_EQ(text(dir(0) + "/replication-offset-checkpoint"), "0\n1\norders 0 2\n");
+    EXPECT_EQ(text(dir(0) + "/log-start-offset-checkpoint"), "0\n0\n");
+    start();
+    EXPECT_EQ(manager_->previous_broker_epoch(), 17);
+    EXPECT_EQ(text(dir(0) + "/.kafka_cleanshutdown"), "<missing>");
+    ASSERT_EQ(manager_->list().size(), 1u);
+    EXPECT_EQ(manager_->list()[0].topic_id, kTopic);
+    auto again = manager_->get(kOrders);
+    ASSERT_TRUE(again && *again);
+    EXPECT_EQ((*again)->log_end_offset(), Offset(2));
+    EXPECT_EQ((*again)->high_watermark(), Offset(2));
+}
+
+TEST_F(LogManagerTest, logs_are_recovered_after_a_crash) {
+    format(2);
+    start();
+    for (int p = 0; p < 6; ++p) {
+        auto log = create({"orders", p});
+        append(*log, "a");
+    }
+    start();  // as after kill -9: nothing was closed
+    EXPECT_FALSE(manager_->previous_broker_epoch());
+    for (int p = 0; p < 6; ++p) {
+        auto log = manager_->get({"orders", p});
+        ASSERT_TRUE(log && *log);
+        EXPECT_EQ((*log)->log_end_offset(), Offset(1));
+    }
+}
+
+TEST_F(LogManagerTest, new_logs_go_where_the_fewest_are) {
+    format(2);
+    start();
+    for (int p = 0; p < 4; ++p) {
+        create({"orders", p});
+    }
+    std::map<std::string, int> count;
+    for (const LogSummary& log : manager_->list()) {
+        ++count[log.dir];
+    }
+    EXPECT_EQ(count[dir(0)], 2);
+    EXPECT_EQ(count[dir(1)], 2);
+    auto chosen = manager_->get_or_create({"orders", 9}, kTopic, Uuid{2, 5});
+    ASSERT_TRUE(chosen);
+    EXPECT_EQ((*chosen)->directory(), dir(1) + "/orders-9");
+    EXPECT_EQ(manager_->directory_id_of({"orders", 9}), (Uuid{2, 5}));
+}
+
+TEST_F(LogManagerTest, a_log_of_another_topic_id_is_refused) {
+    format(1);
+    start();
+    create(kOrders);
+    auto other = manager_->get_or_create(kOrders, Uuid{3, 4});
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, ErrorCode::InconsistentTopicId);
+    ASSERT_TRUE(manager_->set_aside_stray(kOrders));
+    EXPECT_TRUE(manager_->get_or_create(kOrders, Uuid{3, 4}));
+}
+
+TEST_F(LogManagerTest, a_removed_log_leaves_the_disk_after_the_delay) {
+    config_.file_delete_delay_ms = 1000;
+    format(1);
+    start();
+    auto log = create(kOrders);
+    append(*log, "a");
+    ASSERT_TRUE(manager_->remove(kOrders));
+    EXPECT_FALSE(files_.exists(dir(0) + "/orders-0"));
+    {
+        MutexLock lock(log->mutex());
+        EXPECT_FALSE(log->read(Offset(0), 100, ReadBound::LogEnd, true));
+    }
+    EXPECT_EQ(*manager_->get(kOrders), nullptr);
+    auto again = create(kOrders);
+    EXPECT_EQ(again->log_end_offset(), Offset(0));
+    manager_->remove_deleted();
+    EXPECT_EQ(files_.list(dir(0))->size(),
+              4u);  // .lock, meta.properties, orders-0, orders-0.*-delete
+    clock_.advance(seconds(2));
+    manager_->remove_deleted();
+    EXPECT_EQ(files_.list(dir(0))->size(), 3u);
+}
+
+TEST_F(LogManagerTest, a_directory_of_another_node_or_cluster_is_refused) {
+    format(1, BrokerId(2));
+    auto other = try_start();
+    ASSERT_FALSE(other);
+    EXPECT_TRUE(other.error().message.starts_with(
+        "Stored node id 2 doesn't match previous node id 1 in " + dir(0)))
+        << other.error().message;
+    format(2);
+    MetaProperties properties;
+    properties.cluster_id = "another";
+    properties.node_id = BrokerId(1);
+    ASSERT_TRUE(write_meta_properties(files_, dir(1), properties));
+    auto cluster = try_start();
+    ASSERT_FALSE(cluster);
+    EXPECT_EQ(cluster.error().message, "Invalid cluster.id in: " + dir(1) +
+                                           "/meta.properties. Expected " + std::string(kClusterId) +
+                                           ", but read another");
+}
+
+TEST_F(LogManagerTest, an_unformatted_directory_says_what_to_do) {
+    ASSERT_TRUE(files_.create_directories(dir(0)));
+    dirs_ = 1;
+    auto started = try_start();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().message, "No `meta.properties` found in " + dir(0) +
+                                           " (have you run `kafka-storage.sh` to format the "
+                                           "directory?)");
+}
+
+TEST_F(LogManagerTest, an_old_form_of_meta_properties_gets_the_new_one) {
+    ASSERT_TRUE(files_.create_directories(dir(0)));
+    ASSERT_TRUE(files_.replace_file(dir(0) + "/meta.properties",
+                                    std::string_view("#\nversion=0\nbroker.id=1\ncluster.id=c\n")));
+    dirs_ = 1;
+    start();
+    auto properties = read_meta_properties(files_, dir(0));
+    ASSERT_TRUE(properties && *properties);
+    EXPECT_EQ((*properties)->version, 1);
+    EXPECT_EQ((*properties)->node_id, BrokerId(1));
+    EXPECT_TRUE((*properties)->directory_id.has_value());
+}
+
+TEST_F(LogManagerTest, a_locked_directory_is_refused) {
+    format(1);
+    start();
+    auto second = try_start();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().message,
+              "Failed to acquire lock on file .lock in " + dir(0) +
+                  ". A Kafka instance in another process or thread is using this directory.");
+}
+
+TEST_F(LogManagerTest, a_foreign_directory_stops_the_start) {
+    format(1);
+    ASSERT_TRUE(files_.create_directories(dir(0) + "/lost+found"));
+    auto started = try_start();
+    ASSERT_FALSE(started);
+    EXPECT_TRUE(started.error().message.starts_with("Found directory " + dir(0) + "/lost+found"));
+}
+
+TEST_F(LogManagerTest, a_failed_directory_refuses_its_logs_and_is_reported_once) {
+    format(2);
+    start();
+    auto first = create({"orders", 0});
+    auto second = create({"orders", 1});
+    Error cause{ErrorCode::KafkaStorageError, "gone"};
+    std::string failing = first->directory().substr(0, dir(0).size());
+    manager_->take_offline(failing, cause);
+    manager_->take_offline(failing, cause);
+    EXPECT_EQ(failed_, std::vector<std::string>{failing});
+    EXPECT_FALSE(first->read(Offset(0), 10, ReadBound::LogEnd, true));
+    EXPECT_TRUE(second->read(Offset(0), 10, ReadBound::LogEnd, true));
+    EXPECT_FALSE(manager_->get({"orders", 0}));
+    auto described = manager_->describe();
+    EXPECT_TRUE(described[0].error || described[1].error);
+}
+
+TEST_F(LogManagerTest, flushes_rolled_segments_and_remembers_how_far) {
+    config_.internal_segment_bytes = 200;
+    format(1);
+    start();
+    auto log = create(kOrders);
+    for (int i = 0; i < 10; ++i) {
+        append(*log, "0123456789");
+    }
+    EXPECT_EQ(log->recovery_point(), Offset(0));
+    manager_->flush_dirty_logs();
+    EXPECT_EQ(log->recovery_point(), log->active_segment_base());
+    manager_->checkpoint_recovery_points();
+    EXPECT_EQ(text(dir(0) + "/recovery-point-offset-checkpoint"),
+              fmt::format("0\n1\norders 0 {}\n", log->active_segment_base()));
+}
+
+TEST_F(LogManagerTest, checkpoints_keep_the_lines_of_logs_not_opened_yet) {
+    format(1);
+    start();
+    append(*create(kOrders), "a");
+    ASSERT_TRUE(manager_->shutdown(1));
+    start();
+    create({"other", 0});
+    manager_->checkpoint_recovery_points();
+    EXPECT_EQ(text(dir(0) + "/recovery-point-offset-checkpoint"), "0\n2\norders 0 1\nother 0 0\n");
+}
+
+TEST(PartitionDirectory, names_are_parsed_and_cut) {
+    EXPECT_EQ(parse_partition_directory("a-b-3"), (TopicPartition{"a-b", 3}));
+    EXPECT_FALSE(parse_partition_directory("orders"));
+    EXPECT_FALSE(parse_partition_directory("orders-"));
+    EXPECT_FALSE(parse_partition_directory("-3"));
+    EXPECT_FALSE(parse_partition_directory("orders-x"));
+    std::string name = set_aside_name({std::string(249, 't'), 12}, Uuid{1, 2}, "-delete");
+    EXPECT_EQ(name.size(), 255u);
+    EXPECT_TRUE(name.ends_with("t-12.00000000000000010000000000000002-delete"));
+}
+
+TEST(MetaPropertiesText, goes_round) {
+    MetaProperties properties;
+    properties.cluster_id = "c";
+    properties.node_id = BrokerId(7);
+    properties.directory_id = Uuid{1, 2};
+    auto again = MetaProperties::parse(properties.str("a date"));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(*again, properties);
+    EXPECT_FALSE(MetaProperties::parse("version=2\n"));
+    EXPECT_FALSE(MetaProperties::parse("version=1\ncluster.id=c\n"));
+    EXPECT_FALSE(MetaProperties::parse("version=1\nnode.id=x\n"));
+}
+
+}  // namespace
+}  // namespace moldau::storage

@@ -1,0 +1,344 @@
+// What LogManager does by and by: removal, checkpoints, flushes, retention, and the clean stop.
+#include <algorithm>
+
+#include "runtime/clock.h"
+#include "runtime/entropy.h"
+#include "runtime/logging.h"
+#include "storage/log_manager_impl.h"
+
+namespace moldau::storage {
+
+namespace {
+
+runtime::Logger logger("kafka.log.LogManager");
+
+constexpr size_t kNameBytesMax = 255;
+
+Offset recovery_point_of(const Log& log) {
+    return log.recovery_point();
+}
+Offset log_start_of(const Log& log) {
+    return log.log_start_offset();
+}
+Offset high_watermark_of(const Log& log) {
+    return log.high_watermark();
+}
+
+}  // namespace
+
+std::optional<TopicPartition> parse_partition_directory(std::string_view name) {
+    size_t dash = name.rfind('-');
+    if (dash == std::string_view::npos || dash == 0 || dash + 1 == name.size()) {
+        return std::nullopt;
+    }
+    int32_t partition = 0;
+    for (char digit : name.substr(dash + 1)) {
+        if (digit < '0' || digit > '9' || partition > 100'000'000) {
+            return std::nullopt;
+        }
+        partition = partition * 10 + (digit - '0');
+    }
+    return TopicPartition{std::string(name.substr(0, dash)), partition};
+}
+
+std::string set_aside_name(const TopicPartition& partition, const Uuid& unique,
+                           std::string_view suffix) {
+    std::string tail = fmt::format(".{:016x}{:016x}{}", unique.high, unique.low, suffix);
+    std::string head = partition.str();
+    if (head.size() + tail.size() > kNameBytesMax) {
+        // Kafka cuts the topic and keeps the partition.
+        std::string number = fmt::format("-{}", partition.partition);
+        head = partition.topic.substr(0, kNameBytesMax - tail.size() - number.size()) + number;
+    }
+    return head + tail;
+}
+
+Result<std::string> LogManager::move_aside(const TopicPartition& partition,
+                                           std::string_view suffix) {
+    EntryPtr entry = find(partition);
+    if (entry == nullptr) {
+        return std::string();
+    }
+    MutexLock lock(entry->mutex);
+    if (entry->removed) {
+        return std::string();
+    }
+    std::string path = runtime::join_path(
+        entry->dir->path, set_aside_name(partition, runtime::system_entropy().uuid(), suffix));
+    if (!entry->dir->is_offline()) {
+        if (entry->log != nullptr) {
+            MutexLock log_lock(entry->log->mutex());
+            MOLDAU_CHECK(entry->log->rename_directory(path));
+            entry->log->fail_with({ErrorCode::KafkaStorageError,
+                                   fmt::format("log was removed: partition={}", partition)});
+        } else if (auto renamed = files_.rename(entry->path, path); !renamed) {
+            take_offline(entry->dir->path, renamed.error());
+            return fail(renamed.error());
+        }
+    }
+    entry->removed = true;
+    entry->path = path;
+    MutexLock map_lock(mutex_);
+    entries_.erase(partition);
+    --entry->dir->log_count;
+    return path;
+}
+
+Status LogManager::remove(const TopicPartition& partition) {
+    MOLDAU_TRY(std::string path, move_aside(partition, kDeleteDirSuffix));
+    if (path.empty()) {
+        return {};
+    }
+    MOLDAU_LOG_INFO(logger, "Log for partition {} is renamed to {} and is scheduled for deletion",
+                    partition, path);
+    int64_t delay = options_.config_of(partition.topic)->file_delete_delay_ms;
+    MutexLock lock(mutex_);
+    doomed_.push_back({path, clock_.wall_ms() + delay});
+    return {};
+}
+
+Status LogManager::set_aside_stray(const TopicPartition& partition) {
+    MOLDAU_TRY(std::string path, move_aside(partition, kStrayDirSuffix));
+    if (!path.empty()) {
+        MOLDAU_LOG_WARN(logger, "Log for partition {} is stray and renamed to {}", partition, path);
+    }
+    return {};
+}
+
+void LogManager::remove_deleted() {
+    TimestampMs now = clock_.wall_ms();
+    for (const auto& log : open_logs()) {
+        MutexLock lock(log->mutex());
+        log->remove_deleted(now);
+    }
+    std::vector<Doomed> due;
+    {
+        MutexLock lock(mutex_);
+        auto split = std::partition(doomed_.begin(), doomed_.end(),
+                                    [&](const Doomed& doomed) { return doomed.due > now; });
+        due.assign(split, doomed_.end());
+        doomed_.erase(split, doomed_.end());
+    }
+    for (const Doomed& doomed : due) {
+        if (auto removed = files_.remove_all(doomed.path); !removed) {
+            MOLDAU_LOG_ERROR(logger, "Exception while deleting {}: {}", doomed.path,
+                             removed.error().message);
+            continue;
+        }
+        MOLDAU_LOG_INFO(logger, "Deleted log directory {}", doomed.path);
+    }
+}
+
+void LogManager::update_config(std::string_view topic) {
+    auto config = options_.config_of(topic);
+    for (const auto& log : open_logs()) {
+        if (log->topic_partition().topic == topic) {
+            MutexLock lock(log->mutex());
+            log->set_config(config);
+        }
+    }
+}
+
+Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
+                                    Offset Entry::* of_entry) {
+    OffsetCheckpoint offsets;
+    for (const EntryPtr& entry : entries()) {
+        if (entry->dir != &dir) {
+            continue;
+        }
+        MutexLock lock(entry->mutex);
+        if (entry->removed) {
+            continue;
+        }
+        Offset offset = entry.get()->*of_entry;
+        if (entry->log != nullptr) {
+            MutexLock log_lock(entry->log->mutex());
+            offset = of_log(*entry->log);
+        }
+        // Zero is what an absent line means, except that Kafka writes every high watermark.
+        if (offset.value() > 0 || file != kLogStartOffsetCheckpoint) {
+            offsets[entry->partition] = offset;
+        }
+    }
+    MutexLock lock(checkpoint_mutex_);
+    return write_offset_checkpoint(files_, runtime::join_path(dir.path, file), offsets);
+}
+
+void LogManager::write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
+                                   Offset Entry::* of_entry) {
+    for (auto& dir : dirs_) {
+        if (dir->is_offline()) {
+            continue;
+        }
+        auto written = write_checkpoint(*dir, file, of_log, of_entry);
+        if (!written && runtime::is_disk_full(written.error())) {
+            // The old file is still there; the next attempt may find room.
+            MOLDAU_LOG_WARN(logger, "{}", written.error().message);
+        } else if (!written) {
+            take_offline(dir->path, written.error());
+        }
+    }
+}
+
+void LogManager::checkpoint_recovery_points() {
+    write_checkpoints(kRecoveryPointCheckpoint, recovery_point_of, &Entry::recovery_point);
+}
+
+void LogManager::checkpoint_log_start_offsets() {
+    write_checkpoints(kLogStartOffsetCheckpoint, log_start_of, &Entry::log_start_offset);
+}
+
+void LogManager::checkpoint_high_watermarks() {
+    write_checkpoints(kHighWatermarkCheckpoint, high_watermark_of, &Entry::high_watermark);
+}
+
+void LogManager::flush_log(Log& log, bool rolled_only) {
+    Result<FlushTask> task = [&] {
+        MutexLock lock(log.mutex());
+        return log.begin_flush(rolled_only);
+    }();
+    if (!task) {
+        return;  // the log has told its directory
+    }
+    Status outcome = task->run();
+    MutexLock lock(log.mutex());
+    if (log.end_flush(*task, outcome) && !rolled_only) {
+        log.note_flushed(clock_.wall_ms());
+    }
+}
+
+void LogManager::flush_dirty_logs() {
+    TimestampMs now = clock_.wall_ms();
+    for (const auto& log : open_logs()) {
+        bool due = false;
+        bool rolled = false;
+        {
+            MutexLock lock(log->mutex());
+            if (log->failed()) {
+                continue;
+            }
+            due = log->unflushed_records() > 0 &&
+                  log->config().flush_ms <= now - log->last_flush_ms();
+            rolled = log->recovery_point() < log->active_segment_base();
+        }
+        if (due || rolled) {
+            flush_log(*log, !due);
+        }
+    }
+}
+
+void LogManager::apply_retention() {
+    TimestampMs now = clock_.wall_ms();
+    for (const EntryPtr& entry : entries()) {
+        // Retention looks at every log, opened or not.
+        auto log = open_entry(*entry, entry->dir->clean);
+        if (!log) {
+            continue;
+        }
+        MutexLock lock((*log)->mutex());
+        if ((*log)->failed()) {
+            continue;
+        }
+        (*log)->expire_producers(now);
+        if (auto deleted = (*log)->apply_retention(now); !deleted) {
+            MOLDAU_LOG_WARN(logger, "{}", deleted.error().message);
+        }
+    }
+}
+
+std::vector<LogManager::DirectoryUse> LogManager::describe() {
+    std::map<Dir*, DirectoryUse> uses;
+    for (auto& dir : dirs_) {
+        DirectoryUse& use = uses[dir.get()];
+        use.directory = {dir->path, dir->directory_id, !dir->is_offline()};
+        if (dir->is_offline()) {
+            MutexLock lock(dir->cause_mutex);
+            use.error = dir->cause;
+            continue;
+        }
+        if (auto space = files_.space(dir->path)) {
+            use.total_bytes = static_cast<int64_t>(space->total_bytes);
+            use.usable_bytes = static_cast<int64_t>(space->usable_bytes);
+        }
+    }
+    for (const EntryPtr& entry : entries()) {
+        DirectoryUse& use = uses[entry->dir];
+        if (!use.directory.online) {
+            continue;
+        }
+        MutexLock lock(entry->mutex);
+        int64_t bytes = 0;
+        if (entry->log != nullptr) {
+            MutexLock log_lock(entry->log->mutex());
+            bytes = entry->log->size_in_bytes();
+        } else if (auto names = files_.list(entry->path)) {
+            for (const auto& file : *names) {
+                if (file.name.ends_with(kLogSuffix)) {
+                    auto info = files_.stat(runtime::join_path(entry->path, file.name));
+                    bytes += info ? static_cast<int64_t>(info->size) : 0;
+                }
+            }
+        }
+        use.log_bytes.emplace_back(entry->partition, bytes);
+    }
+    std::vector<DirectoryUse> all;
+    for (auto& dir : dirs_) {
+        all.push_back(std::move(uses[dir.get()]));
+    }
+    return all;
+}
+
+void LogManager::take_offline(const std::string& path, const Error& cause) {
+    for (auto& dir : dirs_) {
+        if (dir->path == path && dir->go_offline(cause)) {
+            MOLDAU_LOG_ERROR(logger, "Stopping serving logs in dir {}: {}", path, cause.message);
+            if (options_.on_dir_failure) {
+                options_.on_dir_failure(path, dir->directory_id, cause);
+            }
+        }
+    }
+}
+
+Status LogManager::close_dir(Dir& dir, int64_t broker_epoch) {
+    for (const EntryPtr& entry : entries()) {
+        if (entry->dir != &dir) {
+            continue;
+        }
+        MutexLock lock(entry->mutex);
+        if (entry->log == nullptr || entry->removed) {
+            continue;
+        }
+        MutexLock log_lock(entry->log->mutex());
+        MOLDAU_CHECK(entry->log->close());
+    }
+    // A directory that failed meanwhile may hold less than it should.
+    if (dir.is_offline() || !dir.loaded) {
+        return fail(ErrorCode::KafkaStorageError, "log directory is offline: dir={}", dir.path);
+    }
+    MOLDAU_CHECK(
+        write_checkpoint(dir, kRecoveryPointCheckpoint, recovery_point_of, &Entry::recovery_point));
+    MOLDAU_CHECK(
+        write_checkpoint(dir, kLogStartOffsetCheckpoint, log_start_of, &Entry::log_start_offset));
+    MOLDAU_CHECK(
+        write_checkpoint(dir, kHighWatermarkCheckpoint, high_watermark_of, &Entry::high_watermark));
+    return files_.replace_file(runtime::join_path(dir.path, kCleanShutdownFile),
+                               fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch));
+}
+
+Status LogManager::shutdown(int64_t broker_epoch) {
+    Status outcome;
+    for (auto& dir : dirs_) {
+        if (!dir->is_offline()) {
+            auto closed = close_dir(*dir, broker_epoch);
+            if (!closed) {
+                MOLDAU_LOG_WARN(logger, "Not a clean stop of {}: {}", dir->path,
+                                closed.error().message);
+                outcome = closed;
+            }
+        }
+        dir->lock.reset();
+    }
+    return outcome;
+}
+
+}  // namespace moldau::storage
