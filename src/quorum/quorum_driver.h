@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/time.h"
 #include "base/types.h"
 #include "base/uuid.h"
+#include "consensus/messages.h"
 #include "consensus/types.h"
 #include "consensus/voter_set.h"
 #include "metadata/versioned_record.h"
@@ -48,7 +50,6 @@ struct QuorumOptions {
     Duration fetch_timeout = seconds(2);         // controller.quorum.fetch.timeout.ms
     Duration request_timeout = seconds(2);       // controller.quorum.request.timeout.ms
     Duration retry_backoff = milliseconds(20);   // controller.quorum.retry.backoff.ms
-    Duration append_linger = milliseconds(25);   // controller.quorum.append.linger.ms
 
     int32_t segment_bytes = 1 << 30;                   // metadata.log.segment.bytes
     Duration segment_age = std::chrono::hours(168);    // metadata.log.segment.ms
@@ -131,6 +132,11 @@ class QuorumDriver {
     int16_t kraft_version() const;
     const consensus::VoterSet& voters() const;
     const QuorumOptions& options() const;
+    // Any request of the raft protocol, from another node. `reply` is called once, on the control
+    // loop, possibly before this returns.
+    using RaftReply = std::function<void(consensus::Response)>;
+    void handle(consensus::Request request, RaftReply reply);
+
     // Data of DescribeQuorum. Errors: NotLeaderOrFollower unless this node leads.
     Result<QuorumInfo> describe() const;
 
