@@ -28,7 +28,7 @@ constexpr Tool kTools[] = {
     {"kafka-consumer-perf-test", nullptr, "measure consuming"},
     {"kafka-delegation-tokens", nullptr, "create, renew and describe delegation tokens"},
     {"kafka-delete-records", nullptr, "delete records below an offset"},
-    {"kafka-dump-log", nullptr, "print segments, indexes and snapshots"},
+    {"kafka-dump-log", run_kafka_dump_log, "print segments, indexes and snapshots"},
     {"kafka-e2e-latency", nullptr, "measure end-to-end latency"},
     {"kafka-features", nullptr, "describe and upgrade feature levels"},
     {"kafka-get-offsets", nullptr, "show the offsets of partitions"},

@@ -6,6 +6,7 @@
 
 namespace moldau::cli {
 
+int run_kafka_dump_log(Arguments arguments, Streams& streams);
 int run_kafka_topics(Arguments arguments, Streams& streams);
 
 }  // namespace moldau::cli
