@@ -97,7 +97,9 @@ struct AppendRequest {
 
 struct AppendOutcome {
     storage::AppendResult log;
-    // Everything up to the end of the append is committed (and flushed, if the topic wants that).
+    // The append is on the device, or the topic does not ask for that (flush.messages).
+    bool flushed = true;
+    // Everything up to the end of the append is committed, and flushed as above.
     bool committed = false;
 };
 
@@ -124,8 +126,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
                                                               const AppendRequest& request);
     // Calls `done` once everything below `end` is committed, or never will be: at once, on this
     // thread, or later under no lock on the thread that learns it. Errors:
-    // NotEnoughReplicasAfterAppend, NotLeaderOrFollower.
+    // NotEnoughReplicasAfterAppend, NotLeaderOrFollower, KafkaStorageError.
     void when_committed(Offset end, std::function<void(Status)> done);
+    // The same for acks=1: only a flush that the topic asks for is waited for.
+    void when_flushed(Offset end, std::function<void(Status)> done);
 
     Result<PartitionRead> read(const ReadRequest& request);
     // As a follower's fetch: notes how far it has come. Errors: as PartitionLeader.
@@ -165,29 +169,39 @@ class Partition : public std::enable_shared_from_this<Partition> {
  private:
     struct ProduceWaiter {
         Offset end;
+        bool all_replicas;
         std::function<void(Status)> done;
     };
     struct ParkedFetch {
         std::shared_ptr<FetchWaiter> waiter;
         storage::ReadBound bound;
     };
-    // What must happen after the lock is released.
+    // What must happen after the lock is released; does it when it goes out of scope, so declare it
+    // before the lock.
     struct Aftermath {
-        std::vector<std::pair<std::function<void(Status)>, Status>> committed;
-        std::function<void(Offset)> listener;
+        std::vector<std::pair<std::function<void(Status)>, Status>> done;
+        std::shared_ptr<const std::function<void(Offset)>> listener;
         Offset high_watermark;
-        void run();
+        ~Aftermath();
     };
 
     Status ensure_open() REQUIRES(mutex_);
+    // The open log, when this broker leads and the reader's epoch is ours.
     Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch) REQUIRES(mutex_);
     void begin_leadership() REQUIRES(mutex_);
-    // Tells the log and the waiters how far the watermark is; `bytes` were appended just now.
+    // Tells log and waiters how far the watermark is; `bytes` were appended just now.
     void settle(int64_t bytes, Aftermath& after) REQUIRES(mutex_);
+    // Whether `end` may be acknowledged; nullopt: not yet.
+    std::optional<Status> acknowledged(Offset end, bool all_replicas) const REQUIRES(mutex_);
+    void acknowledge_waiters(Aftermath& after) REQUIRES(mutex_);
+    void wait(Offset end, bool all_replicas, std::function<void(Status)> done);
     Result<PartitionRead> read_locked(storage::Log& log, const ReadRequest& request)
         REQUIRES(mutex_);
-    void wake_all(Aftermath& after, const Status& status) REQUIRES(mutex_);
-    void flush_if_due(Aftermath& after) REQUIRES(mutex_);
+    // Leadership is gone: nobody here will learn more.
+    void fail_waiters(const Error& error, Aftermath& after) REQUIRES(mutex_);
+    // Starts a flush on the disk pool unless one runs; its end starts the next if need be.
+    void flush_if_needed() REQUIRES(mutex_);
+    void flush_ended(const storage::FlushTask& task, const Status& outcome);
 
     const PartitionContext& context_;
     const TopicPartition topic_partition_;
@@ -202,7 +216,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::optional<replication::PartitionLeader> leader_ GUARDED_BY(mutex_);
     std::vector<ParkedFetch> fetch_waiters_ GUARDED_BY(mutex_);
     std::vector<ProduceWaiter> produce_waiters_ GUARDED_BY(mutex_);
-    std::function<void(Offset)> listener_ GUARDED_BY(mutex_);
+    std::shared_ptr<const std::function<void(Offset)>> listener_ GUARDED_BY(mutex_);
+    // Appends below flush_wanted_ are acknowledged once flushed_end_ has passed them.
+    Offset flush_wanted_ GUARDED_BY(mutex_){0};
     Offset flushed_end_ GUARDED_BY(mutex_){0};
     bool flushing_ GUARDED_BY(mutex_) = false;
 };

@@ -1,0 +1,483 @@
+#include "broker/partition.h"
+
+#include <algorithm>
+
+#include "runtime/clock.h"
+#include "runtime/disk_pool.h"
+#include "runtime/file_system.h"
+#include "runtime/logging.h"
+#include "storage/log_manager.h"
+
+namespace moldau::broker {
+
+namespace {
+
+runtime::Logger log("kafka.cluster.Partition");
+
+// A full disk is a matter of the operator; to clients it is a storage error, which they retry.
+Error for_clients(Error error) {
+    if (runtime::is_disk_full(error)) {
+        error.code = ErrorCode::KafkaStorageError;
+    }
+    return error;
+}
+
+}  // namespace
+
+Partition::Aftermath::~Aftermath() {
+    for (auto& [callback, status] : done) {
+        callback(std::move(status));
+    }
+    if (listener != nullptr) {
+        (*listener)(high_watermark);
+    }
+}
+
+Partition::Partition(const PartitionContext& context, TopicPartition topic_partition,
+                     const Uuid& topic_id)
+    : context_(context), topic_partition_(std::move(topic_partition)), topic_id_(topic_id) {}
+
+Status Partition::metadata_changed(BrokerId leader, replication::Registration registration,
+                                   const Uuid& directory, bool open_now) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    bool same_leadership = leader == leader_id_ && leader == context_.local &&
+                           registration.leader_epoch == registration_.leader_epoch;
+    leader_id_ = leader;
+    registration_ = std::move(registration);
+    directory_ = directory;
+    if (leader != context_.local) {
+        leader_.reset();
+        fail_waiters({ErrorCode::NotLeaderOrFollower, "this broker does not lead the partition"},
+                     after);
+        return open_now ? ensure_open() : Status();
+    }
+    if (same_leadership && leader_) {
+        leader_->metadata_changed(registration_, context_.clock->monotonic());
+        settle(0, after);
+        return {};
+    }
+    leader_.reset();
+    if (!same_leadership) {
+        // Readers of the old epoch look again and are told.
+        for (ParkedFetch& parked : fetch_waiters_) {
+            parked.waiter->wake();
+        }
+        fetch_waiters_.clear();
+    }
+    if (!open_now && log_ == nullptr) {
+        return {};  // opened by the first use
+    }
+    MOLDAU_CHECK(ensure_open());
+    begin_leadership();
+    settle(0, after);
+    return {};
+}
+
+void Partition::config_changed() {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (leader_) {
+        int32_t min_insync_replicas = 1;
+        {
+            MutexLock log_lock(log_->mutex());
+            min_insync_replicas = log_->config().min_insync_replicas;
+        }
+        leader_->min_insync_replicas_changed(min_insync_replicas);
+        settle(0, after);
+    }
+}
+
+void Partition::stop() {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    leader_.reset();
+    leader_id_ = kNoBroker;
+    log_.reset();
+    fail_waiters({ErrorCode::NotLeaderOrFollower, "the partition is no longer on this broker"},
+                 after);
+}
+
+Status Partition::ensure_open() {
+    if (log_ != nullptr) {
+        return {};
+    }
+    if (stopped_) {
+        return fail(ErrorCode::NotLeaderOrFollower, "the partition is no longer on this broker");
+    }
+    std::optional<Uuid> directory;
+    if (directory_.high != 0 || directory_.low >= 100) {
+        directory = directory_;
+    }
+    auto opened = context_.logs->get_or_create(topic_partition_, topic_id_, directory);
+    if (!opened) {
+        MOLDAU_LOG_ERROR(log, "Cannot open the log of {}: {}", topic_partition_,
+                         opened.error().message);
+        return fail(for_clients(opened.error()));
+    }
+    log_ = std::move(*opened);
+    return {};
+}
+
+void Partition::begin_leadership() {
+    MutexLock log_lock(log_->mutex());
+    leader_.emplace(
+        replication::LeaderSettings{.local = context_.local,
+                                    .lag_max = context_.lag_max,
+                                    .min_insync_replicas = log_->config().min_insync_replicas},
+        registration_, log_->log_end_offset(), log_->high_watermark(), context_.clock->monotonic());
+    Status noted = log_->assign_epoch_start(registration_.leader_epoch, log_->log_end_offset());
+    if (!noted) {
+        MOLDAU_LOG_ERROR(log, "Cannot note the leader epoch of {}: {}", topic_partition_,
+                         noted.error().message);
+    }
+    flushed_end_ = log_->recovery_point();
+    flush_wanted_ = Offset(0);
+}
+
+Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_epoch) {
+    LeaderEpoch epoch = registration_.leader_epoch;
+    if (current_leader_epoch && *current_leader_epoch < epoch) {
+        return fail(ErrorCode::FencedLeaderEpoch,
+                    "leader epoch is too old: partition={} requested={} current={}",
+                    topic_partition_, *current_leader_epoch, epoch);
+    }
+    if (current_leader_epoch && *current_leader_epoch > epoch) {
+        return fail(ErrorCode::UnknownLeaderEpoch,
+                    "leader epoch is not known here yet: partition={} requested={} current={}",
+                    topic_partition_, *current_leader_epoch, epoch);
+    }
+    if (leader_id_ != context_.local) {
+        return fail(ErrorCode::NotLeaderOrFollower, "not the leader: partition={} leader={}",
+                    topic_partition_, leader_id_);
+    }
+    if (!leader_) {
+        MOLDAU_CHECK(ensure_open());
+        begin_leadership();
+        MutexLock log_lock(log_->mutex());
+        log_->set_high_watermark(leader_->high_watermark());
+    }
+    return log_.get();
+}
+
+std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes& records,
+                                                                     const AppendRequest& request) {
+    auto refuse = [](Error error) {
+        return std::unexpected(storage::AppendError{.error = for_clients(std::move(error)),
+                                                    .records = {},
+                                                    .log_start_offset = kNoOffset});
+    };
+    Aftermath after;
+    MutexLock lock(mutex_);
+    auto led_log = led(std::nullopt);
+    if (!led_log) {
+        return refuse(std::move(led_log).error());
+    }
+    if (request.all_replicas) {
+        if (Status enough = leader_->check_append_with_all(); !enough) {
+            return refuse(std::move(enough).error());
+        }
+    }
+    AppendOutcome outcome;
+    {
+        storage::Log& target = **led_log;
+        MutexLock log_lock(target.mutex());
+        auto appended = target.append_as_leader(
+            records, {.leader_epoch = registration_.leader_epoch, .origin = request.origin},
+            context_.clock->wall_ms());
+        if (!appended) {
+            storage::AppendError error = std::move(appended).error();
+            error.error = for_clients(std::move(error.error));
+            return std::unexpected(std::move(error));
+        }
+        outcome.log = *appended;
+        if (target.config().flush_messages != config::LogConfig::kUnlimited &&
+            target.unflushed_records() >= target.config().flush_messages) {
+            flush_wanted_ = std::max(flush_wanted_, outcome.log.log_end_offset);
+        }
+        leader_->appended(outcome.log.log_end_offset);
+    }
+    settle(static_cast<int64_t>(records.size()), after);
+    flush_if_needed();
+    Offset end = outcome.log.last_offset + 1;
+    outcome.flushed = acknowledged(end, false).has_value();
+    outcome.committed = acknowledged(end, true) == Status();
+    return outcome;
+}
+
+void Partition::settle(int64_t bytes, Aftermath& after) {
+    bool moved = false;
+    {
+        MutexLock log_lock(log_->mutex());
+        moved = log_->set_high_watermark(leader_->high_watermark());
+    }
+    if (!fetch_waiters_.empty() && (bytes > 0 || moved)) {
+        bool all_visible = leader_->high_watermark() == leader_->log_end_offset();
+        for (ParkedFetch& parked : fetch_waiters_) {
+            if (parked.bound == storage::ReadBound::LogEnd) {
+                parked.waiter->bytes_arrived(bytes);
+            } else if (moved && all_visible && bytes > 0) {
+                parked.waiter->bytes_arrived(bytes);
+            } else if (moved) {
+                // How many bytes became visible is only known by looking.
+                parked.waiter->wake();
+            }
+        }
+    }
+    if (moved) {
+        after.listener = listener_;
+        after.high_watermark = leader_->high_watermark();
+    }
+    acknowledge_waiters(after);
+}
+
+std::optional<Status> Partition::acknowledged(Offset end, bool all_replicas) const {
+    if (std::min(end, flush_wanted_) > flushed_end_) {
+        return std::nullopt;
+    }
+    return all_replicas ? leader_->acknowledged(end) : Status();
+}
+
+void Partition::acknowledge_waiters(Aftermath& after) {
+    std::erase_if(produce_waiters_, [&](ProduceWaiter& waiter) REQUIRES(mutex_) {
+        std::optional<Status> outcome = acknowledged(waiter.end, waiter.all_replicas);
+        if (!outcome) {
+            return false;
+        }
+        after.done.emplace_back(std::move(waiter.done), std::move(*outcome));
+        return true;
+    });
+}
+
+void Partition::when_committed(Offset end, std::function<void(Status)> done) {
+    wait(end, true, std::move(done));
+}
+
+void Partition::when_flushed(Offset end, std::function<void(Status)> done) {
+    wait(end, false, std::move(done));
+}
+
+void Partition::wait(Offset end, bool all_replicas, std::function<void(Status)> done) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (!leader_) {
+        after.done.emplace_back(std::move(done), fail(ErrorCode::NotLeaderOrFollower,
+                                                      "this broker does not lead the partition"));
+        return;
+    }
+    if (auto outcome = acknowledged(end, all_replicas)) {
+        after.done.emplace_back(std::move(done), std::move(*outcome));
+        return;
+    }
+    produce_waiters_.push_back({end, all_replicas, std::move(done)});
+}
+
+void Partition::fail_waiters(const Error& error, Aftermath& after) {
+    for (ParkedFetch& parked : fetch_waiters_) {
+        parked.waiter->wake();
+    }
+    fetch_waiters_.clear();
+    for (ProduceWaiter& waiter : produce_waiters_) {
+        after.done.emplace_back(std::move(waiter.done), Status(fail(error)));
+    }
+    produce_waiters_.clear();
+}
+
+void Partition::flush_if_needed() {
+    if (flushing_ || flush_wanted_ <= flushed_end_) {
+        return;
+    }
+    Result<storage::FlushTask> begun = [this]() REQUIRES(mutex_) {
+        MutexLock log_lock(log_->mutex());
+        return log_->begin_flush();
+    }();
+    if (!begun) {
+        return;  // the log has failed; its waiters hear of it from the directory's end
+    }
+    flushing_ = true;
+    context_.disk->submit([self = shared_from_this(), task = std::move(*begun)]() mutable {
+        Status outcome = task.run();
+        self->flush_ended(task, outcome);
+    });
+}
+
+void Partition::flush_ended(const storage::FlushTask& task, const Status& outcome) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    flushing_ = false;
+    if (log_ == nullptr || !leader_) {
+        return;
+    }
+    Status noted;
+    {
+        MutexLock log_lock(log_->mutex());
+        noted = log_->end_flush(task, outcome);
+    }
+    if (!noted) {
+        return fail_waiters(for_clients(noted.error()), after);
+    }
+    flushed_end_ = std::max(flushed_end_, task.end_offset());
+    acknowledge_waiters(after);
+    flush_if_needed();
+}
+
+Result<PartitionRead> Partition::read(const ReadRequest& request) {
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch));
+    return read_locked(*target, request);
+}
+
+Result<PartitionRead> Partition::read_as_follower(const ReadRequest& request,
+                                                  const replication::FollowerFetch& fetch) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch));
+    if (std::ranges::find(registration_.replicas, fetch.replica) == registration_.replicas.end()) {
+        return fail(ErrorCode::UnknownLeaderEpoch,
+                    "fetch by a broker outside the assignment: partition={} broker={}",
+                    topic_partition_, fetch.replica);
+    }
+    MOLDAU_TRY(PartitionRead read, read_locked(*target, request));
+    if (read.diverging) {
+        return read;
+    }
+    replication::FollowerFetch noted = fetch;
+    noted.leader_end_offset = read.log.log_end_offset;
+    MOLDAU_CHECK(leader_->follower_fetched(noted, context_.clock->monotonic()));
+    settle(0, after);
+    return read;
+}
+
+Result<PartitionRead> Partition::read_locked(storage::Log& target, const ReadRequest& request) {
+    PartitionRead read;
+    MutexLock log_lock(target.mutex());
+    if (request.last_fetched_epoch) {
+        auto end = target.end_offset_for_epoch(*request.last_fetched_epoch);
+        if (!end) {
+            return fail(ErrorCode::OffsetOutOfRange,
+                        "no such epoch in the log: partition={} epoch={}", topic_partition_,
+                        *request.last_fetched_epoch);
+        }
+        if (end->epoch < *request.last_fetched_epoch || end->end_offset < request.fetch_offset) {
+            read.diverging = *end;
+            read.log.log_start_offset = target.log_start_offset();
+            read.log.high_watermark = target.high_watermark();
+            read.log.last_stable_offset = target.last_stable_offset();
+            read.log.log_end_offset = target.log_end_offset();
+            return read;
+        }
+    }
+    auto got = target.read(request.fetch_offset, request.bytes_max, request.bound,
+                           request.min_one_batch);
+    if (!got) {
+        return fail(for_clients(std::move(got).error()));
+    }
+    read.log = std::move(*got);
+    return read;
+}
+
+bool Partition::add_fetch_waiter(std::shared_ptr<FetchWaiter> waiter, storage::ReadBound bound,
+                                 Offset visible_end) {
+    MutexLock lock(mutex_);
+    if (!leader_) {
+        return false;
+    }
+    Offset now_visible = leader_->log_end_offset();
+    if (bound != storage::ReadBound::LogEnd) {
+        MutexLock log_lock(log_->mutex());
+        now_visible = bound == storage::ReadBound::HighWatermark ? log_->high_watermark()
+                                                                 : log_->last_stable_offset();
+    }
+    if (now_visible != visible_end) {
+        return false;
+    }
+    fetch_waiters_.push_back({std::move(waiter), bound});
+    return true;
+}
+
+void Partition::remove_fetch_waiter(const FetchWaiter* waiter) {
+    MutexLock lock(mutex_);
+    std::erase_if(fetch_waiters_,
+                  [&](const ParkedFetch& parked) { return parked.waiter.get() == waiter; });
+}
+
+Result<Partition::Offsets> Partition::offsets(std::optional<LeaderEpoch> current_leader_epoch) {
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(current_leader_epoch));
+    MutexLock log_lock(target->mutex());
+    return Offsets{
+        .log_start_offset = target->log_start_offset(),
+        .high_watermark = target->high_watermark(),
+        .last_stable_offset = target->last_stable_offset(),
+        .log_end_offset = target->log_end_offset(),
+        .leader_epoch = registration_.leader_epoch,
+        .watermark_reached_epoch_start = leader_->watermark_reached_epoch_start(),
+    };
+}
+
+Result<std::optional<storage::TimestampMatch>> Partition::find_timestamp(
+    std::optional<LeaderEpoch> current_leader_epoch, TimestampMs timestamp) {
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(current_leader_epoch));
+    MutexLock log_lock(target->mutex());
+    return target->find_timestamp(timestamp);
+}
+
+Result<std::optional<storage::EpochEnd>> Partition::epoch_end(
+    std::optional<LeaderEpoch> current_leader_epoch, LeaderEpoch epoch) {
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(current_leader_epoch));
+    MutexLock log_lock(target->mutex());
+    return target->end_offset_for_epoch(epoch);
+}
+
+Result<Offset> Partition::delete_records(Offset before) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(std::nullopt));
+    Offset low_watermark;
+    {
+        MutexLock log_lock(target->mutex());
+        Offset wanted = before == kNoOffset ? target->high_watermark() : before;
+        if (wanted < Offset(0) || wanted > target->high_watermark()) {
+            return fail(ErrorCode::OffsetOutOfRange,
+                        "cannot delete records beyond the high watermark: partition={} offset={} "
+                        "high_watermark={}",
+                        topic_partition_, wanted, target->high_watermark());
+        }
+        MOLDAU_TRY(bool moved, target->advance_log_start(wanted));
+        low_watermark = target->log_start_offset();
+        if (moved) {
+            leader_->log_start_raised(low_watermark);
+        }
+    }
+    settle(0, after);
+    return low_watermark;
+}
+
+Result<std::vector<storage::ActiveProducer>> Partition::active_producers() {
+    MutexLock lock(mutex_);
+    MOLDAU_TRY(storage::Log * target, led(std::nullopt));
+    MutexLock log_lock(target->mutex());
+    return target->active_producers();
+}
+
+void Partition::on_high_watermark(std::function<void(Offset)> listener) {
+    MutexLock lock(mutex_);
+    listener_ = listener == nullptr
+                    ? nullptr
+                    : std::make_shared<const std::function<void(Offset)>>(std::move(listener));
+}
+
+bool Partition::is_leader() const {
+    MutexLock lock(mutex_);
+    return leader_id_ == context_.local;
+}
+
+LeaderEpoch Partition::leader_epoch() const {
+    MutexLock lock(mutex_);
+    return registration_.leader_epoch;
+}
+
+}  // namespace moldau::broker
