@@ -1,0 +1,285 @@
+#include "broker/handlers/00_produce.h"
+
+#include "broker/broker.h"
+#include "broker/metadata_cache.h"
+#include "broker/partition_lookup.h"
+#include "broker/replica_manager.h"
+#include "metadata/topic_name.h"
+#include "protocol/messages/produce.h"
+#include "record/batch.h"
+#include "runtime/logging.h"
+
+namespace moldau::broker {
+namespace {
+
+using protocol::ProduceRequest;
+using protocol::ProduceResponse;
+using PartitionAnswer = ProduceResponse::PartitionProduceResponse;
+
+runtime::Logger log("kafka.server.KafkaApis");
+
+// The client that may write to internal topics, as Kafka's tools call themselves.
+constexpr std::string_view kAdminClient = "__admin_client";
+constexpr int16_t kZstdSince = 7;
+constexpr int16_t kTopicIdsSince = 13;
+constexpr int16_t kLeaderHintsSince = 10;
+
+void refuse(PartitionAnswer& answer, ErrorCode code) {
+    answer.error_code = to_wire(code);
+    answer.base_offset = -1;
+}
+
+// Where an append waits for its partition before the request can be answered.
+struct Awaited {
+    std::shared_ptr<Partition> partition;
+    Offset end;
+    size_t topic;
+    size_t index;
+};
+
+// A produce request whose appends are done and not all committed. Lives on its connection's loop.
+class DelayedProduce : public std::enable_shared_from_this<DelayedProduce> {
+ public:
+    DelayedProduce(Broker& broker, Request request, ProduceResponse response, int16_t acks,
+                   std::vector<Awaited> awaited)
+        : broker_(broker),
+          request_(std::move(request)),
+          response_(std::move(response)),
+          acks_(acks),
+          awaited_(std::move(awaited)),
+          missing_(awaited_.size()) {}
+
+    void start(Duration timeout);
+
+ private:
+    void settled(size_t i, const Status& status);
+    void timed_out();
+    PartitionAnswer& answer_of(const Awaited& awaited) {
+        return response_.responses[awaited.topic].partition_responses[awaited.index];
+    }
+    void finish();
+
+    Broker& broker_;
+    Request request_;
+    ProduceResponse response_;
+    int16_t acks_;
+    std::vector<Awaited> awaited_;
+    std::vector<bool> settled_;
+    size_t missing_;
+    bool finished_ = false;
+    runtime::Timer timer_;
+};
+
+// Sends the answer in the form that acks and version ask for.
+void answer(Broker& broker, Request& request, ProduceResponse& response, int16_t acks) {
+    bool failed = false;
+    metadata::ImagePtr image;
+    std::optional<LeaderHints> hints;
+    for (auto& topic : response.responses) {
+        for (PartitionAnswer& partition : topic.partition_responses) {
+            failed = failed || partition.error_code != 0;
+            if (partition.error_code == to_wire(ErrorCode::NotLeaderOrFollower) &&
+                request.version() >= kLeaderHintsSince) {
+                if (!hints) {
+                    image = broker.metadata->image();
+                    hints.emplace(*image, request.listener_name());
+                }
+                auto leader = hints->leader_of(
+                    topic.topic_id.is_zero()
+                        ? image->topics.partition(topic.name, partition.index)
+                        : image->topics.partition(topic.topic_id, partition.index));
+                partition.current_leader.leader_id = leader.id;
+                partition.current_leader.leader_epoch = leader.epoch;
+            }
+        }
+    }
+    if (acks == 0) {
+        if (!failed) {
+            return request.respond_nothing();
+        }
+        MOLDAU_LOG_INFO(log,
+                        "Closing connection due to error during produce request with correlation "
+                        "id {} from client id {} with ack=0",
+                        request.correlation_id(), request.client_id());
+        return request.close();
+    }
+    if (hints) {
+        response.node_endpoints = hints->endpoints<ProduceResponse::NodeEndpoint>();
+    }
+    request.respond(response);
+}
+
+void DelayedProduce::start(Duration timeout) {
+    settled_.assign(awaited_.size(), false);
+    auto self = shared_from_this();
+    timer_ = request_.loop().schedule_after(timeout, [self] { self->timed_out(); });
+    for (size_t i = 0; i < awaited_.size(); ++i) {
+        auto done = [self, i](Status status) {
+            self->request_.loop().post(
+                [self, i, status = std::move(status)] { self->settled(i, status); });
+        };
+        Awaited& awaited = awaited_[i];
+        if (acks_ == -1) {
+            awaited.partition->when_committed(awaited.end, std::move(done));
+        } else {
+            awaited.partition->when_flushed(awaited.end, std::move(done));
+        }
+    }
+}
+
+void DelayedProduce::settled(size_t i, const Status& status) {
+    if (finished_) {
+        return;
+    }
+    settled_[i] = true;
+    if (!status) {
+        refuse(answer_of(awaited_[i]), status.error().code);
+    }
+    if (--missing_ == 0) {
+        finish();
+    }
+}
+
+void DelayedProduce::timed_out() {
+    for (size_t i = 0; i < awaited_.size(); ++i) {
+        if (!settled_[i]) {
+            refuse(answer_of(awaited_[i]), ErrorCode::RequestTimedOut);
+        }
+    }
+    finish();
+}
+
+void DelayedProduce::finish() {
+    finished_ = true;
+    timer_.cancel();
+    answer(broker_, request_, response_, acks_);
+}
+
+bool is_transactional(const Bytes& records) {
+    return records.size() >= record::kBatchHeaderBytes &&
+           records[record::kMagicPosition] == record::kMagicV2 &&
+           record::BatchHeader::read(records.data()).is_transactional();
+}
+
+bool has_transactional_records(const ProduceRequest& message) {
+    for (const auto& topic : message.topic_data) {
+        for (const auto& partition : topic.partition_data) {
+            if (partition.records && is_transactional(*partition.records)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// What Kafka refuses before it looks at the log.
+ErrorCode check_records(const ProduceRequest::PartitionProduceData& data, int16_t version) {
+    if (!data.records || data.records->empty()) {
+        return ErrorCode::InvalidRecord;
+    }
+    const Bytes& records = *data.records;
+    if (records.size() < record::kBatchHeaderBytes ||
+        records[record::kMagicPosition] != record::kMagicV2) {
+        return ErrorCode::None;  // the validator finds the words for it
+    }
+    record::BatchHeader header = record::BatchHeader::read(records.data());
+    if (version < kZstdSince && header.codec_number() == static_cast<int8_t>(record::Codec::Zstd)) {
+        return ErrorCode::UnsupportedCompressionType;
+    }
+    return header.is_transactional() ? ErrorCode::InvalidTxnState : ErrorCode::None;
+}
+
+// Appends one partition's records and fills its answer. Returns what to wait for, if anything.
+std::optional<Awaited> append(Broker& broker, const Request& request, int16_t acks,
+                              const std::string& topic, const Uuid& topic_id,
+                              const ProduceRequest::PartitionProduceData& data,
+                              PartitionAnswer& out) {
+    out.index = data.index;
+    auto partition = request.version() >= kTopicIdsSince
+                         ? find_partition(broker, topic_id, data.index)
+                         : find_partition(broker, topic, data.index);
+    if (!partition) {
+        refuse(out, partition.error().code);
+        return std::nullopt;
+    }
+    if (ErrorCode wrong = check_records(data, request.version()); wrong != ErrorCode::None) {
+        refuse(out, wrong);
+        return std::nullopt;
+    }
+    if (acks < -1 || acks > 1) {
+        refuse(out, ErrorCode::InvalidRequiredAcks);
+        return std::nullopt;
+    }
+    if (metadata::is_internal_topic((*partition)->topic_partition().topic) &&
+        request.client_id() != kAdminClient) {
+        refuse(out, ErrorCode::InvalidTopicException);
+        return std::nullopt;
+    }
+    auto appended = (*partition)->append(*data.records, {.all_replicas = acks == -1});
+    if (!appended) {
+        const storage::AppendError& error = appended.error();
+        MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}",
+                         (*partition)->topic_partition(), error.error.message);
+        refuse(out, error.error.code);
+        out.log_start_offset = error.log_start_offset.value();
+        for (const record::RecordError& each : error.records) {
+            auto& wrong = out.record_errors.emplace_back();
+            wrong.batch_index = each.index;
+            wrong.batch_index_error_message = each.message;
+        }
+        if (!error.records.empty()) {
+            out.error_message = error.error.message;
+        }
+        return std::nullopt;
+    }
+    out.base_offset = appended->log.base_offset.value();
+    out.log_append_time_ms = appended->log.log_append_time;
+    out.log_start_offset = appended->log.log_start_offset.value();
+    if (acks == 0 || (acks == 1 ? appended->flushed : appended->committed)) {
+        return std::nullopt;
+    }
+    return Awaited{std::move(*partition), appended->log.last_offset + 1, 0, 0};
+}
+
+}  // namespace
+
+void handle_produce(Broker& broker, Request request) {
+    auto message = request.read<ProduceRequest>();
+    if (!message) {
+        return;
+    }
+    ProduceResponse response;
+    // Without a transactional id nobody may write transactional records.
+    bool forbidden = !message->transactional_id && has_transactional_records(*message);
+    std::vector<Awaited> awaited;
+    response.responses.reserve(message->topic_data.size());
+    for (auto& topic : message->topic_data) {
+        auto& topic_out = response.responses.emplace_back();
+        topic_out.partition_responses.resize(topic.partition_data.size());
+        for (size_t i = 0; i < topic.partition_data.size(); ++i) {
+            auto& out = topic_out.partition_responses[i];
+            if (forbidden) {
+                out.index = topic.partition_data[i].index;
+                refuse(out, ErrorCode::TransactionalIdAuthorizationFailed);
+                continue;
+            }
+            auto wait = append(broker, request, message->acks, topic.name, topic.topic_id,
+                               topic.partition_data[i], out);
+            if (wait) {
+                wait->topic = response.responses.size() - 1;
+                wait->index = i;
+                awaited.push_back(std::move(*wait));
+            }
+        }
+        topic_out.name = std::move(topic.name);
+        topic_out.topic_id = topic.topic_id;
+    }
+    if (awaited.empty()) {
+        return answer(broker, request, response, message->acks);
+    }
+    std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), message->acks,
+                                     std::move(awaited))
+        ->start(milliseconds(std::max(message->timeout_ms, 0)));
+}
+
+}  // namespace moldau::broker
