@@ -40,6 +40,8 @@ struct Broker {
     std::string cluster_id;
     // The finalized kraft.version, which lives in control records and not in the image.
     std::atomic<int16_t> kraft_version{0};
+    // Of the present registration with the controller; -1 before the first.
+    std::atomic<int64_t> epoch{-1};
 
     runtime::FileSystem* files = nullptr;
     runtime::Clock* clock = nullptr;

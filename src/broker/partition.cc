@@ -164,9 +164,8 @@ Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_e
 std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes& records,
                                                                      const AppendRequest& request) {
     auto refuse = [](Error error) {
-        return std::unexpected(storage::AppendError{.error = for_clients(std::move(error)),
-                                                    .records = {},
-                                                    .log_start_offset = kNoOffset});
+        return std::unexpected(storage::AppendError{
+            .error = for_clients(std::move(error)), .records = {}, .log_start_offset = kNoOffset});
     };
     Aftermath after;
     MutexLock lock(mutex_);
@@ -368,8 +367,8 @@ Result<PartitionRead> Partition::read_locked(storage::Log& target, const ReadReq
             return read;
         }
     }
-    auto got = target.read(request.fetch_offset, request.bytes_max, request.bound,
-                           request.min_one_batch);
+    auto got =
+        target.read(request.fetch_offset, request.bytes_max, request.bound, request.min_one_batch);
     if (!got) {
         return fail(for_clients(std::move(got).error()));
     }

@@ -156,8 +156,8 @@ void ReplicaManager::set_aside_strays(const metadata::Image& image) {
         const metadata::Topic* topic = image.topics.find(name.topic);
         const metadata::Partition* state =
             topic == nullptr ? nullptr : topic->partitions.find(name.partition);
-        bool same_topic = topic != nullptr &&
-                          (summary.topic_id.is_zero() || summary.topic_id == topic->id);
+        bool same_topic =
+            topic != nullptr && (summary.topic_id.is_zero() || summary.topic_id == topic->id);
         if (same_topic && state != nullptr && state->is_replica(context_.local.value())) {
             continue;
         }

@@ -61,8 +61,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
 
      private:
         void fire() override {
-            operation_->request_.loop().post(
-                [operation = operation_] { operation->look_again(); });
+            operation_->request_.loop().post([operation = operation_] { operation->look_again(); });
         }
         std::shared_ptr<FetchOperation> operation_;
     };
@@ -114,8 +113,8 @@ void FetchOperation::read_all() {
     bytes_ = 0;
     failed_ = false;
     for (const FetchTarget& target : context_.targets()) {
-        Result& result = results_.emplace_back(
-            read(target, parameters_.bytes_max - bytes_, bytes_ == 0));
+        Result& result =
+            results_.emplace_back(read(target, parameters_.bytes_max - bytes_, bytes_ == 0));
         bytes_ += static_cast<int64_t>(result.read.log.records.size());
         failed_ = failed_ || result.error != ErrorCode::None || result.read.diverging;
     }

@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "broker/handlers/00_produce.h"
+#include "broker/handlers/01_fetch.h"
+#include "broker/handlers/02_list_offsets.h"
 #include "broker/handlers/03_metadata.h"
 #include "broker/handlers/08_offset_commit.h"
 #include "broker/handlers/09_offset_fetch.h"
@@ -13,9 +16,14 @@
 #include "broker/handlers/15_describe_groups.h"
 #include "broker/handlers/16_list_groups.h"
 #include "broker/handlers/18_api_versions.h"
+#include "broker/handlers/21_delete_records.h"
+#include "broker/handlers/22_init_producer_id.h"
+#include "broker/handlers/23_offset_for_leader_epoch.h"
+#include "broker/handlers/35_describe_log_dirs.h"
 #include "broker/handlers/42_delete_groups.h"
 #include "broker/handlers/47_offset_delete.h"
 #include "broker/handlers/60_describe_cluster.h"
+#include "broker/handlers/61_describe_producers.h"
 #include "broker/handlers/75_describe_topic_partitions.h"
 
 namespace moldau::broker {
@@ -31,6 +39,9 @@ struct Line {
 
 // By ascending key.
 constexpr auto kHandlers = std::to_array<Line>({
+    {ApiKey::Produce, handle_produce},
+    {ApiKey::Fetch, handle_fetch},
+    {ApiKey::ListOffsets, handle_list_offsets},
     {ApiKey::Metadata, handle_metadata},
     {ApiKey::OffsetCommit, handle_offset_commit},
     {ApiKey::OffsetFetch, handle_offset_fetch},
@@ -42,9 +53,14 @@ constexpr auto kHandlers = std::to_array<Line>({
     {ApiKey::DescribeGroups, handle_describe_groups},
     {ApiKey::ListGroups, handle_list_groups},
     {ApiKey::ApiVersions, handle_api_versions},
+    {ApiKey::DeleteRecords, handle_delete_records},
+    {ApiKey::InitProducerId, handle_init_producer_id},
+    {ApiKey::OffsetForLeaderEpoch, handle_offset_for_leader_epoch},
+    {ApiKey::DescribeLogDirs, handle_describe_log_dirs},
     {ApiKey::DeleteGroups, handle_delete_groups},
     {ApiKey::OffsetDelete, handle_offset_delete},
     {ApiKey::DescribeCluster, handle_describe_cluster},
+    {ApiKey::DescribeProducers, handle_describe_producers},
     {ApiKey::DescribeTopicPartitions, handle_describe_topic_partitions},
 });
 

@@ -1,0 +1,129 @@
+#include "broker/handlers/02_list_offsets.h"
+
+#include <set>
+
+#include "broker/broker.h"
+#include "broker/partition_lookup.h"
+#include "protocol/messages/list_offsets.h"
+
+namespace moldau::broker {
+namespace {
+
+using protocol::ListOffsetsRequest;
+using Answer = protocol::ListOffsetsResponse::ListOffsetsPartitionResponse;
+
+constexpr int32_t kConsumer = -1;
+constexpr int8_t kReadCommitted = 1;
+constexpr int16_t kOffsetNotAvailableSince = 5;
+constexpr int16_t kLeaderEpochSince = 4;
+
+bool is_timestamp_supported(TimestampMs timestamp, int16_t version) {
+    switch (timestamp) {
+        case storage::kLatestTimestamp:
+        case storage::kEarliestTimestamp:
+            return true;
+        case storage::kMaxTimestamp:
+            return version >= 7;
+        case storage::kEarliestLocalTimestamp:
+            return version >= 8;
+        case storage::kLatestTieredTimestamp:
+            return version >= 9;
+        case storage::kEarliestPendingUploadTimestamp:
+            return version >= 11;
+        default:
+            return timestamp >= 0;
+    }
+}
+
+Result<storage::TimestampMatch> look_up(Broker& broker, const std::string& topic,
+                                        const ListOffsetsRequest::ListOffsetsPartition& asked,
+                                        const ListOffsetsRequest& message) {
+    MOLDAU_TRY(auto partition, find_partition(broker, topic, asked.partition_index));
+    auto epoch = epoch_of_wire(asked.current_leader_epoch);
+    MOLDAU_TRY(Partition::Offsets offsets, partition->offsets(epoch));
+    bool is_consumer = message.replica_id == kConsumer;
+    Offset visible_end = !is_consumer                                ? offsets.log_end_offset
+                         : message.isolation_level == kReadCommitted ? offsets.last_stable_offset
+                                                                     : offsets.high_watermark;
+    bool watermark_lags = is_consumer && !offsets.watermark_reached_epoch_start;
+    auto not_available = [&] {
+        return fail(ErrorCode::OffsetNotAvailable,
+                    "high watermark is behind the leader epoch's start: partition={}-{}", topic,
+                    asked.partition_index);
+    };
+    if (asked.timestamp == storage::kLatestTimestamp) {
+        if (watermark_lags) {
+            return not_available();
+        }
+        return storage::TimestampMatch{kNoTimestamp, visible_end, offsets.leader_epoch};
+    }
+    MOLDAU_TRY(auto found, partition->find_timestamp(epoch, asked.timestamp));
+    bool is_start = asked.timestamp == storage::kEarliestTimestamp ||
+                    asked.timestamp == storage::kEarliestLocalTimestamp;
+    if (found && (is_start || found->offset < visible_end)) {
+        return *found;
+    }
+    if (watermark_lags) {
+        return not_available();
+    }
+    return storage::TimestampMatch{};
+}
+
+Answer answer_partition(Broker& broker, const std::string& topic,
+                        const ListOffsetsRequest::ListOffsetsPartition& asked,
+                        const ListOffsetsRequest& message, int16_t version, bool duplicate) {
+    Answer out;
+    out.partition_index = asked.partition_index;
+    if (duplicate) {
+        out.error_code = to_wire(ErrorCode::InvalidRequest);
+        return out;
+    }
+    if (!is_timestamp_supported(asked.timestamp, version)) {
+        out.error_code = to_wire(ErrorCode::UnsupportedVersion);
+        return out;
+    }
+    auto match = look_up(broker, topic, asked, message);
+    if (!match) {
+        bool hide = match.error().code == ErrorCode::OffsetNotAvailable &&
+                    version < kOffsetNotAvailableSince;
+        out.error_code = to_wire(hide ? ErrorCode::LeaderNotAvailable : match.error().code);
+        return out;
+    }
+    out.timestamp = match->timestamp;
+    out.offset = match->offset.value();
+    if (version >= kLeaderEpochSince) {
+        out.leader_epoch = match->leader_epoch.value();
+    }
+    return out;
+}
+
+}  // namespace
+
+void handle_list_offsets(Broker& broker, Request request) {
+    auto message = request.read<ListOffsetsRequest>();
+    if (!message) {
+        return;
+    }
+    std::set<std::pair<std::string_view, int32_t>> seen;
+    std::set<std::pair<std::string_view, int32_t>> duplicates;
+    for (const auto& topic : message->topics) {
+        for (const auto& partition : topic.partitions) {
+            if (!seen.insert({topic.name, partition.partition_index}).second) {
+                duplicates.insert({topic.name, partition.partition_index});
+            }
+        }
+    }
+    protocol::ListOffsetsResponse response;
+    for (const auto& topic : message->topics) {
+        auto& topic_out = response.topics.emplace_back();
+        topic_out.name = topic.name;
+        for (const auto& partition : topic.partitions) {
+            bool duplicate = duplicates.contains({topic.name, partition.partition_index});
+            topic_out.partitions.push_back(answer_partition(broker, topic.name, partition, *message,
+                                                            request.version(), duplicate));
+        }
+    }
+    request.respond(response);
+}
+
+}  // namespace moldau::broker
