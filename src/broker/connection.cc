@@ -188,6 +188,7 @@ void Connection::on_closed(const Error& error) {
 }
 
 void Connection::closed() {
+    closed_ = true;
     backlog_.clear();
     auto slots = std::move(slots_);
     slots_.clear();

@@ -9,6 +9,7 @@
 // the connection stops reading until the client has caught up.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <list>
@@ -60,6 +61,8 @@ class Connection final : public runtime::FrameHandler,
     void set_client_software(std::string name, std::string version);
     MonotonicTime last_active() const { return last_active_; }
     bool has_unanswered() const { return !slots_.empty(); }
+    // From any thread; true for good once it is.
+    bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
 
     void on_frames(std::vector<Bytes>& frames) override;
     void on_drained() override;
@@ -93,7 +96,8 @@ class Connection final : public runtime::FrameHandler,
     uint64_t first_sequence_ = 0;  // of slots_.front()
     size_t held_bytes_ = 0;        // answers that wait for an earlier one
     std::deque<Bytes> backlog_;    // frames beyond the bounds
-    bool working_ = false;         // inside on_frames or work_off_backlog
+    std::atomic<bool> closed_{false};
+    bool working_ = false;  // inside on_frames or work_off_backlog
 };
 
 }  // namespace moldau::broker

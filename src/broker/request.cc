@@ -23,7 +23,7 @@ Request::Request(std::shared_ptr<Connection> connection, uint64_t sequence,
       received_at_(received_at) {}
 
 Request::~Request() {
-    if (connection_ != nullptr) {
+    if (connection_ != nullptr && !connection_->is_closed()) {
         MOLDAU_LOG_ERROR(log, "request dropped without an answer: api={} version={} correlation={}",
                          api_->name, version(), correlation_id());
         close();
