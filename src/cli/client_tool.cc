@@ -27,6 +27,16 @@ Result<std::unique_ptr<client::Client>> make_client(const client::Properties& pr
     return std::make_unique<client::Client>(std::move(config));
 }
 
+std::optional<std::string> bad_bootstrap_server(const std::optional<std::string>& text) {
+    if (!text || text->find_first_not_of(" \t") == std::string::npos) {
+        return "Error while validating the bootstrap address\n";
+    }
+    if (!client::parse_bootstrap(*text)) {
+        return "Please provide valid host:port like host1:9091,host2:9092\n";
+    }
+    return std::nullopt;
+}
+
 bool is_internal_topic(std::string_view topic) {
     return topic == "__consumer_offsets" || topic == "__transaction_state" ||
            topic == "__share_group_state";

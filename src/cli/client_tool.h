@@ -42,6 +42,9 @@ Result<client::Properties> load_properties(const std::optional<std::string>& pat
 // Connects lazily: errors are those of the properties.
 Result<std::unique_ptr<client::Client>> make_client(const client::Properties& properties);
 
+// Kafka's first look at --bootstrap-server: the message when it is no list of host:port.
+std::optional<std::string> bad_bootstrap_server(const std::optional<std::string>& text);
+
 bool is_internal_topic(std::string_view topic);
 
 // A comma-separated list of regular expressions, one of which must match the whole topic name.

@@ -1,0 +1,202 @@
+#include "client/group_member.h"
+
+#include <gtest/gtest.h>
+
+namespace moldau::client {
+namespace {
+
+class GroupMemberTest : public testing::Test {
+ protected:
+    GroupMemberTest() {
+        GroupMemberConfig config;
+        config.group_id = "g";
+        config.assignors = {find_assignor("range")};
+        member_ = std::make_unique<GroupMember>(config);
+        member_->subscribe(now_, {"orders"});
+        member_->on_partition_counts(now_, {{"orders", 3}});
+    }
+
+    GroupMember::Ready ready() { return member_->take_ready(); }
+    void answer_join(ErrorCode error, std::string member_id, std::string leader = "other",
+                     int32_t generation = 1) {
+        protocol::JoinGroupResponse answer;
+        answer.error_code = to_wire(error);
+        answer.member_id = member_id;
+        answer.leader = leader;
+        answer.generation_id = generation;
+        answer.protocol_name = "range";
+        if (leader == member_id && error == ErrorCode::None) {
+            for (std::string id : {std::string("a"), std::string("m")}) {
+                protocol::JoinGroupResponse::JoinGroupResponseMember joined;
+                joined.member_id = id;
+                joined.metadata = encode_subscription({"orders"}, {}, -1);
+                answer.members.push_back(std::move(joined));
+            }
+        }
+        member_->on_join(now_, answer);
+    }
+    void answer_sync(ErrorCode error, std::vector<TopicPartition> partitions = {}) {
+        protocol::SyncGroupResponse answer;
+        answer.error_code = to_wire(error);
+        answer.assignment = encode_assignment(partitions);
+        member_->on_sync(now_, answer);
+    }
+    void answer_heartbeat(ErrorCode error) {
+        protocol::HeartbeatResponse answer;
+        answer.error_code = to_wire(error);
+        member_->on_heartbeat(now_, answer);
+    }
+    // A member of generation 1 that owns orders-0.
+    void become_stable() {
+        member_->on_poll(now_);
+        EXPECT_TRUE(ready().find_coordinator);
+        member_->on_coordinator(now_, true);
+        EXPECT_TRUE(ready().join.has_value());
+        answer_join(ErrorCode::MemberIdRequired, "m");
+        EXPECT_EQ(ready().join->member_id, "m");
+        answer_join(ErrorCode::None, "m");
+        EXPECT_TRUE(ready().sync.has_value());
+        answer_sync(ErrorCode::None, {{"orders", 0}});
+        EXPECT_EQ(ready().assigned->size(), 1u);
+    }
+    void wait(Duration time) {
+        now_ += time;
+        member_->tick(now_);
+    }
+
+    MonotonicTime now_{seconds(100)};
+    std::unique_ptr<GroupMember> member_;
+};
+
+TEST_F(GroupMemberTest, joins_when_the_application_polls_and_is_assigned_partitions) {
+    EXPECT_FALSE(ready().find_coordinator);
+    become_stable();
+    EXPECT_TRUE(member_->is_stable());
+    EXPECT_EQ(member_->generation(), 1);
+}
+
+TEST_F(GroupMemberTest, the_leader_shares_out_by_the_chosen_assignor) {
+    member_->on_poll(now_);
+    ready();
+    member_->on_coordinator(now_, true);
+    ready();
+    answer_join(ErrorCode::None, "m", "m");
+    auto sync = ready().sync;
+    ASSERT_EQ(sync->assignments.size(), 2u);
+    EXPECT_EQ(sync->assignments[0].member_id, "a");
+    EXPECT_EQ(decode_assignment(sync->assignments[0].assignment)->size(), 2u);
+    EXPECT_EQ(*decode_assignment(sync->assignments[1].assignment),
+              (std::vector<TopicPartition>{{"orders", 2}}));
+}
+
+TEST_F(GroupMemberTest, heartbeats_leave_at_their_interval_one_at_a_time) {
+    become_stable();
+    wait(seconds(3));
+    EXPECT_TRUE(ready().heartbeat.has_value());
+    wait(seconds(3));
+    EXPECT_FALSE(ready().heartbeat.has_value());
+    answer_heartbeat(ErrorCode::None);
+    wait(Duration(0));
+    EXPECT_TRUE(ready().heartbeat.has_value());
+}
+
+TEST_F(GroupMemberTest, a_rebalance_gives_partitions_back_before_joining_again) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::RebalanceInProgress);
+    auto effects = ready();
+    EXPECT_EQ(effects.revoke->size(), 1u);
+    EXPECT_FALSE(effects.join.has_value());
+    member_->revoked(now_);
+    EXPECT_EQ(ready().join->member_id, "m");
+}
+
+TEST_F(GroupMemberTest, a_member_the_group_forgot_loses_its_partitions_and_starts_anew) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::UnknownMemberId);
+    EXPECT_EQ(ready().lost->size(), 1u);
+    wait(Duration(0));
+    EXPECT_EQ(ready().join->member_id, "");
+}
+
+TEST_F(GroupMemberTest, an_old_generation_keeps_the_member_id) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::IllegalGeneration);
+    EXPECT_TRUE(ready().lost.has_value());
+    wait(Duration(0));
+    EXPECT_EQ(ready().join->member_id, "m");
+}
+
+TEST_F(GroupMemberTest, a_moved_coordinator_is_looked_up_and_the_place_is_kept) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::NotCoordinator);
+    auto effects = ready();
+    EXPECT_TRUE(effects.find_coordinator);
+    EXPECT_FALSE(effects.lost.has_value());
+    member_->on_coordinator(now_, false);
+    EXPECT_FALSE(ready().find_coordinator);
+    wait(milliseconds(100));
+    EXPECT_TRUE(ready().find_coordinator);
+}
+
+TEST_F(GroupMemberTest, a_leader_rejoins_when_a_topic_grew) {
+    member_->on_poll(now_);
+    member_->on_coordinator(now_, true);
+    answer_join(ErrorCode::None, "m", "m");
+    answer_sync(ErrorCode::None, {{"orders", 0}});
+    ready();
+    member_->on_partition_counts(now_, {{"orders", 4}});
+    EXPECT_TRUE(ready().revoke.has_value());
+}
+
+TEST_F(GroupMemberTest, an_application_that_stops_polling_leaves_and_comes_back) {
+    become_stable();
+    wait(seconds(301));
+    auto effects = ready();
+    EXPECT_TRUE(effects.leave.has_value());
+    EXPECT_EQ(effects.lost->size(), 1u);
+    member_->on_poll(now_);
+    EXPECT_TRUE(ready().find_coordinator);
+}
+
+TEST_F(GroupMemberTest, errors_nothing_can_mend_reach_the_application) {
+    member_->on_poll(now_);
+    member_->on_coordinator(now_, true);
+    answer_join(ErrorCode::GroupAuthorizationFailed, "");
+    EXPECT_EQ(ready().failed->code, ErrorCode::GroupAuthorizationFailed);
+}
+
+TEST(GroupBlobs, subscription_and_assignment_survive_the_wire) {
+    EXPECT_EQ(*decode_subscription(encode_subscription({"a", "b"}, {{"a", 1}}, 4)),
+              (std::set<std::string>{"a", "b"}));
+    std::vector<TopicPartition> partitions{{"a", 0}, {"a", 1}, {"b", 5}};
+    EXPECT_EQ(*decode_assignment(encode_assignment(partitions)), partitions);
+    EXPECT_FALSE(decode_subscription(Bytes::copy_of(std::string_view("\0", 1))).has_value());
+    EXPECT_TRUE(decode_assignment(Bytes())->empty());
+}
+
+TEST(Assignor, range_gives_the_first_members_one_more) {
+    auto assigned =
+        assign_range({{"b", std::nullopt, {"t"}}, {"a", std::nullopt, {"t"}}}, {{"t", 3}});
+    EXPECT_EQ(assigned["a"].size(), 2u);
+    EXPECT_EQ(assigned["b"], (std::vector<TopicPartition>{{"t", 2}}));
+}
+
+TEST(Assignor, round_robin_deals_only_to_subscribers) {
+    auto assigned = assign_round_robin(
+        {{"a", std::nullopt, {"t", "u"}}, {"b", std::nullopt, {"u"}}}, {{"t", 2}, {"u", 2}});
+    EXPECT_EQ(assigned["a"].size() + assigned["b"].size(), 4u);
+    for (const TopicPartition& tp : assigned["b"]) {
+        EXPECT_EQ(tp.topic, "u");
+    }
+}
+
+}  // namespace
+}  // namespace moldau::client
