@@ -235,11 +235,19 @@ Decision<Response> read_only(Response response) {
 }
 
 using Server = Result<EncodedDecision> (*)(const ControllerContext&, const ControllerRequest&);
+using Refuser = Result<Chain> (*)(const ControllerRequest&, const Error&);
 
 struct Entry {
     ApiKey key;
     Server server;
+    Refuser refuser;
 };
+
+template <typename Request, typename Response>
+Result<Chain> refuse(const ControllerRequest& request, const Error& error) {
+    MOLDAU_TRY(Request message, decode<Request>(request.body, request.api_version));
+    return encode_chain(error_response<Response>(message, error), request.api_version);
+}
 
 constexpr std::array kApis = {
     Entry{ApiKey::CreateTopics,
@@ -248,28 +256,32 @@ constexpr std::array kApis = {
                   context, request, [&](const auto& c, const auto& message, int16_t) {
                       return controller::create_topics(c.view, message, request.forwarded, c.draw);
                   });
-          }},
+          },
+          refuse<CreateTopicsRequest, CreateTopicsResponse>},
     Entry{ApiKey::DeleteTopics,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<DeleteTopicsRequest, DeleteTopicsResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t version) {
                       return controller::delete_topics(c.view, message, version);
                   });
-          }},
+          },
+          refuse<DeleteTopicsRequest, DeleteTopicsResponse>},
     Entry{ApiKey::CreatePartitions,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<CreatePartitionsRequest, CreatePartitionsResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::create_partitions(c.view, message, c.draw);
                   });
-          }},
+          },
+          refuse<CreatePartitionsRequest, CreatePartitionsResponse>},
     Entry{ApiKey::AlterConfigs,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<AlterConfigsRequest, AlterConfigsResponse>(
                   context, request, [&](const auto& c, const auto& message, int16_t) {
                       return controller::alter_configs(c.view, message, request.forwarded);
                   });
-          }},
+          },
+          refuse<AlterConfigsRequest, AlterConfigsResponse>},
     Entry{ApiKey::IncrementalAlterConfigs,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
@@ -277,21 +289,24 @@ constexpr std::array kApis = {
                       return controller::incremental_alter_configs(c.view, message,
                                                                    request.forwarded);
                   });
-          }},
+          },
+          refuse<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>},
     Entry{ApiKey::ElectLeaders,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<ElectLeadersRequest, ElectLeadersResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::elect_leaders(c.view, message);
                   });
-          }},
+          },
+          refuse<ElectLeadersRequest, ElectLeadersResponse>},
     Entry{ApiKey::AlterPartitionReassignments,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::alter_partition_reassignments(c.view, message);
                   });
-          }},
+          },
+          refuse<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>},
     Entry{ApiKey::ListPartitionReassignments,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(
@@ -299,21 +314,24 @@ constexpr std::array kApis = {
                       return read_only(
                           controller::list_partition_reassignments(c.view.state, message));
                   });
-          }},
+          },
+          refuse<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>},
     Entry{ApiKey::DescribeQuorum,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<DescribeQuorumRequest, DescribeQuorumResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t version) {
                       return read_only(describe_quorum(c, message, version));
                   });
-          }},
+          },
+          refuse<DescribeQuorumRequest, DescribeQuorumResponse>},
     Entry{ApiKey::AlterPartition,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<AlterPartitionRequest, AlterPartitionResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t version) {
                       return controller::alter_partition(c.view, message, version);
                   });
-          }},
+          },
+          refuse<AlterPartitionRequest, AlterPartitionResponse>},
     Entry{ApiKey::UpdateFeatures,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<UpdateFeaturesRequest, UpdateFeaturesResponse>(
@@ -325,37 +343,44 @@ constexpr std::array kApis = {
                       return controller::update_features(c.view, message, version,
                                                          c.quorum.kraft_version(), voters);
                   });
-          }},
-    Entry{ApiKey::BrokerRegistration, serve_registration},
-    Entry{ApiKey::BrokerHeartbeat, serve_heartbeat},
+          },
+          refuse<UpdateFeaturesRequest, UpdateFeaturesResponse>},
+    Entry{ApiKey::BrokerRegistration, serve_registration,
+          refuse<BrokerRegistrationRequest, BrokerRegistrationResponse>},
+    Entry{ApiKey::BrokerHeartbeat, serve_heartbeat,
+          refuse<BrokerHeartbeatRequest, BrokerHeartbeatResponse>},
     Entry{ApiKey::UnregisterBroker,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<UnregisterBrokerRequest, UnregisterBrokerResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::unregister_broker(c.view, message);
                   });
-          }},
+          },
+          refuse<UnregisterBrokerRequest, UnregisterBrokerResponse>},
     Entry{ApiKey::AllocateProducerIds,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::allocate_producer_ids(c.view, message);
                   });
-          }},
+          },
+          refuse<AllocateProducerIdsRequest, AllocateProducerIdsResponse>},
     Entry{ApiKey::ControllerRegistration,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<ControllerRegistrationRequest, ControllerRegistrationResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::register_controller(c.view, message);
                   });
-          }},
+          },
+          refuse<ControllerRegistrationRequest, ControllerRegistrationResponse>},
     Entry{ApiKey::AssignReplicasToDirs,
           [](const ControllerContext& context, const ControllerRequest& request) {
               return serve<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>(
                   context, request, [](const auto& c, const auto& message, int16_t) {
                       return controller::assign_replicas_to_directories(c.view, message);
                   });
-          }},
+          },
+          refuse<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>},
 };
 
 const Entry* find_entry(int16_t api_key) {
@@ -378,6 +403,17 @@ Result<EncodedDecision> decide(const ControllerContext& context, const Controlle
                     request.api_version);
     }
     return entry->server(context, request);
+}
+
+Result<Chain> error_response_for(const ControllerRequest& request, const Error& error) {
+    const Entry* entry = find_entry(request.api_key);
+    const ApiInfo* info = find_api(request.api_key);
+    if (entry == nullptr || info == nullptr || !info->served().contains(request.api_version)) {
+        return fail(ErrorCode::UnsupportedVersion,
+                    "the controller does not serve this: api_key={} version={}", request.api_key,
+                    request.api_version);
+    }
+    return entry->refuser(request, error);
 }
 
 }  // namespace moldau::quorum

@@ -43,4 +43,8 @@ bool is_controller_api(int16_t api_key);
 // that does not parse.
 Result<EncodedDecision> decide(const ControllerContext& context, const ControllerRequest& request);
 
+// The response that carries `error` in place of an answer, for a request that never reached a
+// decider. Errors: as decide().
+Result<protocol::Chain> error_response_for(const ControllerRequest& request, const Error& error);
+
 }  // namespace moldau::quorum

@@ -1,6 +1,7 @@
 #include "runtime/logging.h"
 
 #include <algorithm>
+#include <map>
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
@@ -124,8 +125,20 @@ void set_log_level(std::string_view logger, LogLevel level) {
 std::vector<LoggerLevel> logger_levels() {
     Registry& all = registry();
     MutexLock lock(all.mutex);
-    std::vector<LoggerLevel> levels = all.levels;
-    return levels;
+    std::map<std::string, LogLevel> levels{{"root", LogLevel::Info}};
+    for (const LoggerLevel& wish : all.levels) {
+        if (wish.name == "root") {
+            levels["root"] = wish.level;
+        }
+    }
+    for (const Logger* each = all.first; each != nullptr; each = each->next_) {
+        levels.emplace(each->name_, each->level());
+    }
+    std::vector<LoggerLevel> result;
+    for (const auto& [name, level] : levels) {
+        result.push_back({name, level});
+    }
+    return result;
 }
 
 std::string_view to_string(LogLevel level) {

@@ -19,6 +19,8 @@ namespace moldau::runtime {
 
 enum class LogLevel : uint8_t { Trace, Debug, Info, Warn, Error, Fatal, Off };
 
+struct LoggerLevel;
+
 // One named source of lines. Make them static: a logger must live as long as the process.
 class Logger {
  public:
@@ -39,6 +41,7 @@ class Logger {
 
  private:
     friend void set_log_level(std::string_view, LogLevel);
+    friend std::vector<LoggerLevel> logger_levels();
     const char* name_;
     std::atomic<LogLevel> level_;
     Logger* next_;
@@ -59,6 +62,7 @@ struct LoggerLevel {
     std::string name;
     LogLevel level;
 };
+// "root" and every logger of the process with its present level, in name order.
 std::vector<LoggerLevel> logger_levels();
 std::string_view to_string(LogLevel level);
 

@@ -1,0 +1,44 @@
+// ControllerApis: where the requests of a controller listener go. ApiVersions and DescribeCluster
+// are answered here from the loader's image, everything else by the ControllerHost on the control
+// loop. A request that finds no active controller here is answered with NotController: the sender
+// knows how to find the one that leads. Called on the data loops.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "broker/request.h"
+
+namespace moldau::runtime {
+class EventLoop;
+}
+
+namespace moldau::quorum {
+class ControllerHost;
+class MetadataLoader;
+class QuorumDriver;
+}  // namespace moldau::quorum
+
+namespace moldau::broker {
+
+class ControllerApis final : public RequestSink {
+ public:
+    // All references must outlive the connections of the listener.
+    ControllerApis(std::string cluster_id, quorum::QuorumDriver& quorum,
+                   quorum::MetadataLoader& loader, quorum::ControllerHost& host,
+                   runtime::EventLoop& control_loop);
+
+    bool serves(protocol::ApiKey key) const override;
+    void handle(Request request) override;
+
+ private:
+    void handle_on_control_loop(Request request);
+
+    const std::string cluster_id_;
+    quorum::QuorumDriver& quorum_;
+    quorum::MetadataLoader& loader_;
+    quorum::ControllerHost& host_;
+    runtime::EventLoop& control_loop_;
+};
+
+}  // namespace moldau::broker
