@@ -189,6 +189,17 @@ TEST_F(Registration, a_broker_is_fenced_when_its_session_ends) {
     EXPECT_EQ(cluster.sessions().expired(cluster.state(), now + seconds(10)), std::nullopt);
 }
 
+TEST_F(Registration, a_new_controller_gives_everybody_a_session_but_trusts_its_own_process) {
+    accept(registration(0, 1));
+    accept(registration(1, 2));
+    beat(0, false, false, cluster.offset());
+    beat(1, false, false, cluster.offset());
+    cluster.sessions().begin(cluster.state(), 1, now);
+    EXPECT_EQ(refuse(registration(0, 5)).code, ErrorCode::DuplicateBrokerRegistration);
+    EXPECT_EQ(cluster.sessions().expired(cluster.state(), now + seconds(9)), std::nullopt);
+    accept(registration(1, 6));
+}
+
 TEST_F(Registration, controlled_shutdown_moves_leaders_and_waits_for_the_others) {
     accept(registration(0, 1));
     accept(registration(1, 2));

@@ -5,10 +5,11 @@
 
 namespace moldau::controller {
 
-void Sessions::begin(const State& state, MonotonicTime now) {
+void Sessions::begin(const State& state, int32_t own, MonotonicTime now) {
     sessions_.clear();
     for (const auto& [id, broker] : state.image().cluster.brokers) {
         touch(id, broker.epoch, -1, now);
+        sessions_[id].confirmed = id != own;
         if (broker.in_controlled_shutdown && !broker.fenced) {
             // The offset it has to wait for is not known any more; all that is logged will do.
             set_controlled_shutdown_offset(id, state.offset());
@@ -24,6 +25,7 @@ void Sessions::touch(int32_t broker, int64_t broker_epoch, int64_t metadata_offs
         session.broker_epoch = broker_epoch;
     }
     session.last_contact = now;
+    session.confirmed = true;
     session.metadata_offset = metadata_offset;
 }
 
@@ -41,13 +43,16 @@ const Sessions::Session* Sessions::find(int32_t broker) const {
 
 bool Sessions::is_valid(int32_t broker, int64_t broker_epoch, MonotonicTime now) const {
     const Session* session = find(broker);
-    return session != nullptr && session->broker_epoch == broker_epoch &&
-           now <= session->last_contact + session_timeout_;
+    return session != nullptr && session->broker_epoch == broker_epoch && session->confirmed &&
+           !is_over(*session, now);
 }
 
 std::optional<int32_t> Sessions::expired(const State& state, MonotonicTime now) const {
     for (const auto& [id, broker] : state.image().cluster.brokers) {
-        if (!broker.fenced && !is_valid(id, broker.epoch, now)) {
+        const Session* session = find(id);
+        bool alive =
+            session != nullptr && session->broker_epoch == broker.epoch && !is_over(*session, now);
+        if (!broker.fenced && !alive) {
             return id;
         }
     }

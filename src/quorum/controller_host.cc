@@ -189,7 +189,7 @@ struct ControllerHost::Impl {
                         epoch, quorum.log_end_offset());
         active_epoch = epoch;
         next_offset = quorum.log_end_offset().value();
-        sessions.begin(state, loop.now());
+        sessions.begin(state, options.config.is_broker() ? options.node_id : -1, loop.now());
         // A transaction that a former leader left open never happened.
         int64_t open_transaction = transaction ? transaction->offset : -1;
         if (transaction) {
