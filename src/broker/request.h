@@ -62,6 +62,17 @@ class Request {
         return std::move(*message);
     }
 
+    // The same as a view (protocol/views.h), which is good for as long as this request's body.
+    template <typename View>
+    std::optional<View> view() {
+        auto view = View::parse(body_, version());
+        if (!view) {
+            refuse(view.error());
+            return std::nullopt;
+        }
+        return *view;
+    }
+
     template <typename Response>
     void respond(const Response& response) {
         respond_at_version(response, version());

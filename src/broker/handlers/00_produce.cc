@@ -5,14 +5,15 @@
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
 #include "metadata/topic_name.h"
-#include "protocol/messages/produce.h"
+#include "protocol/views/produce.h"
 #include "record/batch.h"
 #include "runtime/logging.h"
 
 namespace moldau::broker {
 namespace {
 
-using protocol::ProduceRequest;
+using protocol::ByteView;
+using protocol::ProduceRequestView;
 using protocol::ProduceResponse;
 using PartitionAnswer = ProduceResponse::PartitionProduceResponse;
 
@@ -155,13 +156,13 @@ void DelayedProduce::finish() {
     answer(broker_, request_, response_, acks_);
 }
 
-bool is_transactional(const Bytes& records) {
+bool is_transactional(ByteView records) {
     return records.size() >= record::kBatchHeaderBytes &&
            records[record::kMagicPosition] == record::kMagicV2 &&
            record::BatchHeader::read(records.data()).is_transactional();
 }
 
-bool has_transactional_records(const ProduceRequest& message) {
+bool has_transactional_records(const ProduceRequestView& message) {
     for (const auto& topic : message.topic_data) {
         for (const auto& partition : topic.partition_data) {
             if (partition.records && is_transactional(*partition.records)) {
@@ -173,11 +174,11 @@ bool has_transactional_records(const ProduceRequest& message) {
 }
 
 // What Kafka refuses before it looks at the log.
-ErrorCode check_records(const ProduceRequest::PartitionProduceData& data, int16_t version) {
+ErrorCode check_records(const ProduceRequestView::PartitionProduceData& data, int16_t version) {
     if (!data.records || data.records->empty()) {
         return ErrorCode::InvalidRecord;
     }
-    const Bytes& records = *data.records;
+    ByteView records = *data.records;
     if (records.size() < record::kBatchHeaderBytes ||
         records[record::kMagicPosition] != record::kMagicV2) {
         return ErrorCode::None;  // the validator finds the words for it
@@ -191,8 +192,8 @@ ErrorCode check_records(const ProduceRequest::PartitionProduceData& data, int16_
 
 // Appends one partition's records and fills its answer. Returns what to wait for, if anything.
 std::optional<Awaited> append(Broker& broker, const Request& request, int16_t acks,
-                              const std::string& topic, const Uuid& topic_id,
-                              const ProduceRequest::PartitionProduceData& data,
+                              std::string_view topic, const Uuid& topic_id,
+                              const ProduceRequestView::PartitionProduceData& data,
                               PartitionAnswer& out) {
     out.index = data.index;
     auto partition = request.version() >= kTopicIdsSince
@@ -215,7 +216,9 @@ std::optional<Awaited> append(Broker& broker, const Request& request, int16_t ac
         refuse(out, ErrorCode::InvalidTopicException);
         return std::nullopt;
     }
-    auto appended = (*partition)->append(*data.records, {.all_replicas = acks == -1});
+    auto appended =
+        (*partition)
+            ->append(protocol::share(request.body(), *data.records), {.all_replicas = acks == -1});
     if (!appended) {
         const storage::AppendError& error = appended.error();
         MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}",
@@ -244,7 +247,7 @@ std::optional<Awaited> append(Broker& broker, const Request& request, int16_t ac
 }  // namespace
 
 void handle_produce(Broker& broker, Request request) {
-    auto message = request.read<ProduceRequest>();
+    auto message = request.view<ProduceRequestView>();
     if (!message) {
         return;
     }
@@ -253,26 +256,26 @@ void handle_produce(Broker& broker, Request request) {
     bool forbidden = !message->transactional_id && has_transactional_records(*message);
     std::vector<Awaited> awaited;
     response.responses.reserve(message->topic_data.size());
-    for (auto& topic : message->topic_data) {
+    for (const auto& topic : message->topic_data) {
         auto& topic_out = response.responses.emplace_back();
-        topic_out.partition_responses.resize(topic.partition_data.size());
-        for (size_t i = 0; i < topic.partition_data.size(); ++i) {
-            auto& out = topic_out.partition_responses[i];
+        topic_out.name = topic.name;
+        topic_out.topic_id = topic.topic_id;
+        topic_out.partition_responses.reserve(topic.partition_data.size());
+        for (const auto& data : topic.partition_data) {
+            auto& out = topic_out.partition_responses.emplace_back();
             if (forbidden) {
-                out.index = topic.partition_data[i].index;
+                out.index = data.index;
                 refuse(out, ErrorCode::TransactionalIdAuthorizationFailed);
                 continue;
             }
-            auto wait = append(broker, request, message->acks, topic.name, topic.topic_id,
-                               topic.partition_data[i], out);
+            auto wait =
+                append(broker, request, message->acks, topic.name, topic.topic_id, data, out);
             if (wait) {
                 wait->topic = response.responses.size() - 1;
-                wait->index = i;
+                wait->index = topic_out.partition_responses.size() - 1;
                 awaited.push_back(std::move(*wait));
             }
         }
-        topic_out.name = std::move(topic.name);
-        topic_out.topic_id = topic.topic_id;
     }
     if (awaited.empty()) {
         return answer(broker, request, response, message->acks);

@@ -5,12 +5,12 @@
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
-#include "protocol/messages/fetch.h"
+#include "protocol/views/fetch.h"
 
 namespace moldau::broker {
 namespace {
 
-using protocol::FetchRequest;
+using protocol::FetchRequestView;
 using protocol::FetchResponse;
 
 constexpr int16_t kTopicIdsSince = 13;
@@ -304,7 +304,8 @@ void FetchOperation::answer() {
     request_.respond(response);
 }
 
-FetchSessionRequest session_request(FetchRequest& message, int16_t version, bool from_follower) {
+FetchSessionRequest session_request(const FetchRequestView& message, int16_t version,
+                                    bool from_follower) {
     FetchSessionRequest session{
         .session_id = message.session_id,
         .session_epoch = message.session_epoch,
@@ -338,7 +339,7 @@ FetchSessionRequest session_request(FetchRequest& message, int16_t version, bool
 }  // namespace
 
 void handle_fetch(Broker& broker, Request request) {
-    auto message = request.read<FetchRequest>();
+    auto message = request.view<FetchRequestView>();
     if (!message) {
         return;
     }
