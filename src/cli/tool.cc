@@ -42,7 +42,7 @@ constexpr Tool kTools[] = {
     {"kafka-producer-perf-test", nullptr, "measure producing"},
     {"kafka-reassign-partitions", nullptr, "move partitions between brokers"},
     {"kafka-replica-verification", nullptr, "compare replicas"},
-    {"kafka-server-start", nullptr, "start a node"},
+    {"kafka-server-start", run_kafka_server_start, "start a node"},
     {"kafka-server-stop", nullptr, "stop the nodes of this machine"},
     {"kafka-share-consumer-perf-test", nullptr, "measure share consuming"},
     {"kafka-share-groups", nullptr, "list, describe and reset share groups"},
