@@ -1,5 +1,5 @@
-// Standard headers that nearly every file needs: precompiled once for all modules, or included as they
-// are when MOLDAU_PCH is off (checkouts that share one compiler cache).
+// Standard headers that nearly every file needs: precompiled once for all modules, or included as
+// they are when MOLDAU_PCH is off (checkouts that share one compiler cache).
 #pragma once
 
 #include <algorithm>

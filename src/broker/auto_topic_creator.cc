@@ -39,8 +39,8 @@ CreateTopicsRequest::CreatableTopic creatable_topic(const std::string& name,
     return topic;
 }
 
-std::map<std::string, ErrorCode> outcomes_of(const std::vector<std::string>& names,
-                                             const Result<protocol::CreateTopicsResponse>& response) {
+std::map<std::string, ErrorCode> outcomes_of(
+    const std::vector<std::string>& names, const Result<protocol::CreateTopicsResponse>& response) {
     std::map<std::string, ErrorCode> outcomes;
     if (!response) {
         MOLDAU_LOG_WARN(log, "Auto topic creation failed for {} with error '{}': {}",
@@ -56,8 +56,8 @@ std::map<std::string, ErrorCode> outcomes_of(const std::vector<std::string>& nam
             code = ErrorCode::None;
         }
         if (code != ErrorCode::None) {
-            MOLDAU_LOG_WARN(log, "Auto topic creation failed for {} with error '{}': {}", result.name,
-                            code, result.error_message.value_or(""));
+            MOLDAU_LOG_WARN(log, "Auto topic creation failed for {} with error '{}': {}",
+                            result.name, code, result.error_message.value_or(""));
         }
         outcomes.emplace(result.name, code);
     }
@@ -83,7 +83,8 @@ void AutoTopicCreator::create(const std::vector<std::string>& names, std::string
     sent.principal = std::string(principal);
     sent.forwarded = true;
     sent.timeout = kTimeout;
-    controller_.send(std::move(sent), [names, done = std::move(done)](Result<protocol::Chain> body) mutable {
+    controller_.send(std::move(sent), [names, done = std::move(done)](
+                                          Result<protocol::Chain> body) mutable {
         Result<protocol::CreateTopicsResponse> response =
             body ? protocol::decode<protocol::CreateTopicsResponse>(protocol::join(*body), kVersion)
                  : Result<protocol::CreateTopicsResponse>(std::unexpected(std::move(body).error()));
