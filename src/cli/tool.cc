@@ -46,7 +46,7 @@ constexpr Tool kTools[] = {
     {"kafka-server-stop", nullptr, "stop the nodes of this machine"},
     {"kafka-share-consumer-perf-test", nullptr, "measure share consuming"},
     {"kafka-share-groups", nullptr, "list, describe and reset share groups"},
-    {"kafka-storage", nullptr, "format and inspect storage directories"},
+    {"kafka-storage", run_kafka_storage, "format and inspect storage directories"},
     {"kafka-streams-application-reset", nullptr, "reset a Streams application"},
     {"kafka-streams-groups", nullptr, "list, describe and reset Streams groups"},
     {"kafka-topics", run_kafka_topics, "create, list, describe, alter and delete topics"},
