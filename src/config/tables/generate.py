@@ -13,6 +13,7 @@ stand for null, the empty text and "must be given". The rule column holds one of
   share-auto-offset-reset
   one-of A,B  |  one-of-ignoring-case A,B
   list [not-empty] [not-null] [of A,B]
+The acts column is yes, no, or part: some of what the key says is not there yet.
 The synonyms column names broker keys, first one first, each optionally multiplied: `log.roll.hours*3600000`.
 """
 import csv
@@ -105,7 +106,7 @@ def emit(table, rows, out):
             cpp_string(notation), cpp_string(row["importance"]),
             "DynamicMode::" + DYNAMIC[row["dynamic"]],
             "true" if row["visibility"] == "internal" else "false", synonyms_ref, *bound,
-            "true" if row["acts"] == "yes" else "false"]) + "},")
+            "false" if row["acts"] == "no" else "true"]) + "},")
     out += pools
     out.append(f"constexpr ConfigKey k{cpp_name(table)}Keys[] = {{")
     out += entries
@@ -148,14 +149,16 @@ def document():
            " outside its range",
            "stops the start with one line; an unknown key is a warning that names the nearest known"
            " one. A key with",
-           "*Acts* = no is accepted and has no effect in this version.", "",
+           "*Acts* = no is accepted and has no effect in this version; *part* means that some of what it"
+           " says is not",
+           "there yet: `cleanup.policy=compact` checks keys and keeps records, compaction does not run.", "",
            "This page is made from `src/config/tables/*.tsv` by `src/config/tables/generate.py"
            " --document`.", ""]
     for table in TABLES:
         rows = [row for row in sorted(read_table(table), key=lambda row: row["name"])
                 if row["visibility"] != "internal"]
         title, text = HEADINGS[table]
-        acting = sum(row["acts"] == "yes" for row in rows)
+        acting = sum(row["acts"] != "no" for row in rows)
         out += [f"## {title}", ""]
         if text:
             out += [text, ""]
