@@ -94,7 +94,8 @@ struct StreamOptions {
 
 class FrameStream : public std::enable_shared_from_this<FrameStream> {
  public:
-    // On the loop (or before it starts). `handler` must live until on_closed or close().
+    // On the loop (or before it starts); calls the handler later, never from within. `handler` must
+    // live until on_closed or close().
     static std::shared_ptr<FrameStream> open(LoopThread& loop, Socket socket, FrameHandler* handler,
                                              const StreamOptions& options = {});
     virtual ~FrameStream() = default;
