@@ -208,6 +208,7 @@ class Log {
     Status assign_epoch_start(LeaderEpoch epoch, Offset start);
 
     // Drops records at or above `offset`; the high watermark follows. Returns whether any were.
+    // Waits for the device: what was dropped must not come back.
     Result<bool> truncate_to(Offset offset, TimestampMs now);
     // Drops everything; the log starts anew at `offset`.
     Status truncate_fully_and_start_at(Offset offset, TimestampMs now);
@@ -300,6 +301,7 @@ class Log {
     // How many segments from the front may go, and why.
     Result<size_t> count_expired(TimestampMs now, DeletionReason& reason);
     Offset segment_end(size_t index) const;
+    Status sync_directory();
     void lower_recovery_point(Offset offset);
     void fit_high_watermark();
 

@@ -212,7 +212,11 @@ class LogLoader {
                 return visit(segment, batch);
             }));
             log_.log_end_offset_ = next;
-            if (cut > 0) {
+            // Data and names reach the device in any order: a later segment may be there although
+            // the end of this one is not. Only compaction leaves holes on purpose.
+            bool hole = i + 1 < log_.segments_.size() && !log_.config_->cleanup_compact &&
+                        log_.segments_[i + 1]->base_offset() != next;
+            if (cut > 0 || hole) {
                 MOLDAU_LOG_WARN(logger,
                                 "Corruption found in segment {} of {}, truncating to offset {}: "
                                 "{} bytes dropped",

@@ -121,13 +121,10 @@ void Log::lower_recovery_point(Offset offset) {
 }
 
 Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
-    // From the front when the front goes, from the back otherwise: a crash must not leave a gap.
-    bool front = first == 0;
     Doomed doomed;
     doomed.due = now + config_->file_delete_delay_ms;
-    for (size_t i = 0; i < last - first; ++i) {
-        size_t at = front ? 0 : last - 1 - i;
-        Segment& segment = *segments_[at];
+    for (size_t i = first; i < last; ++i) {
+        Segment& segment = *segments_[first];
         Offset base = segment.base_offset();
         MOLDAU_CHECK(checked(segment.mark_deleted(), "segment cannot be renamed"));
         for (std::string_view suffix :
@@ -135,12 +132,17 @@ Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
             doomed.paths.push_back(segment_path(dir_, base, suffix) + std::string(kDeletedSuffix));
         }
         std::erase(warm_, &segment);
-        segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(at));
+        segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(first));
         directory_unsynced_ = true;
         MOLDAU_CHECK(remove_snapshot(base));
     }
     doomed_.push_back(std::move(doomed));
     return {};
+}
+
+Status Log::sync_directory() {
+    directory_unsynced_ = false;
+    return checked(context_.cache->files().sync_directory(dir_), "directory cannot be synced");
 }
 
 Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
@@ -158,28 +160,40 @@ Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
         return true;
     }
     size_t keep = segment_index_for(offset) + 1;
-    if (keep < segments_.size()) {
-        MOLDAU_CHECK(discard_segments(keep, segments_.size(), now));
+    // One after the other, from the back, each made durable: a crash must not leave a hole.
+    while (segments_.size() > keep) {
+        MOLDAU_CHECK(discard_segments(segments_.size() - 1, segments_.size(), now));
+        MOLDAU_CHECK(sync_directory());
     }
     auto cut = active().truncate_to(offset);
     if (!cut) {
         return fail(refused(cut.error(), "segment cannot be truncated"));
     }
     std::erase(warm_, &active());
-    // A batch that holds `offset` goes as a whole.
     auto end = active().read_next_offset();
     if (!end) {
         return fail(refused(end.error(), "segment cannot be read"));
     }
-    log_end_offset_ = std::min(*end, offset);
-    if (*cut == 0) {
-        log_end_offset_ = offset;
-    }
+    // A batch that holds `offset` goes as a whole.
+    log_end_offset_ = *cut == 0 ? offset : std::min(*end, offset);
     lower_recovery_point(log_end_offset_);
     log_start_offset_ = std::min(log_start_offset_, log_end_offset_);
     epochs_.truncate_from_end(log_end_offset_);
     fit_high_watermark();
     MOLDAU_CHECK(load_producers(log_end_offset_, now));
+    // What was dropped must not come back after a crash, in the place of what is appended next.
+    MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
+    auto files = active().files_to_sync();
+    if (!files) {
+        return fail(refused(files.error(), "segment cannot be opened"));
+    }
+    for (const auto& file : *files) {
+        if (auto synced = file->sync(); !synced) {
+            return fail(refused({ErrorCode::KafkaStorageError, synced.error().message},
+                                "truncation cannot be made durable"));
+        }
+    }
+    MOLDAU_CHECK(sync_directory());
     return true;
 }
 
@@ -187,8 +201,15 @@ Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
     MOLDAU_CHECK(check_usable());
     MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Truncate and start at offset {}", name_,
                     offset);
-    MOLDAU_CHECK(discard_segments(0, segments_.size(), now));
-    MOLDAU_CHECK(start_segment(offset, now));
+    while (!segments_.empty()) {
+        MOLDAU_CHECK(discard_segments(segments_.size() - 1, segments_.size(), now));
+        MOLDAU_CHECK(sync_directory());
+    }
+    if (auto started = start_segment(offset, now); !started) {
+        // Even a full device is final here: there is no segment left to go on with.
+        fail_with(started.error());
+        return started;
+    }
     log_start_offset_ = offset;
     log_end_offset_ = offset;
     recovery_point_ = std::min(recovery_point_, offset);
@@ -200,7 +221,7 @@ Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
     }
     producers_.clear(offset);
     high_watermark_ = offset;
-    return {};
+    return sync_directory();
 }
 
 Result<bool> Log::advance_log_start(Offset offset) {
