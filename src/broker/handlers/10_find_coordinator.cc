@@ -15,18 +15,17 @@ namespace moldau::broker {
 
 namespace {
 
-constexpr int16_t kErrorMessageVersionMin = 1;
 constexpr int16_t kSeveralKeysVersionMin = 4;
 constexpr int16_t kShareVersionMin = 6;
 constexpr int8_t kGroupKey = 0;
 constexpr int8_t kTransactionKey = 1;
 constexpr int8_t kShareKey = 2;
 constexpr const char* kNoTransactions = "transactions are not served by this node";
+constexpr const char* kNotAvailable = "The coordinator is not available.";
 
 using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
 
-Coordinator refusal(std::string key, ErrorCode error,
-                    std::optional<std::string> why = std::nullopt) {
+Coordinator refusal(std::string key, ErrorCode error, std::string why = "") {
     Coordinator result;
     result.key = std::move(key);
     result.node_id = -1;
@@ -46,20 +45,18 @@ Coordinator locate(const metadata::Image& image, int32_t partition, std::string 
     const metadata::Endpoint* endpoint =
         leader != nullptr && !leader->fenced ? leader->endpoint(listener) : nullptr;
     if (endpoint == nullptr) {
-        return refusal(std::move(key), ErrorCode::CoordinatorNotAvailable);
+        return refusal(std::move(key), ErrorCode::CoordinatorNotAvailable, kNotAvailable);
     }
     Coordinator result;
     result.key = std::move(key);
     result.node_id = leader->id;
     result.host = endpoint->host;
     result.port = endpoint->port;
-    result.error_message = std::nullopt;
     return result;
 }
 
 void respond(Request& request, std::vector<Coordinator> coordinators) {
     protocol::FindCoordinatorResponse response;
-    response.error_message = std::nullopt;
     if (request.version() >= kSeveralKeysVersionMin) {
         response.coordinators = std::move(coordinators);
         return request.respond(response);
@@ -69,12 +66,10 @@ void respond(Request& request, std::vector<Coordinator> coordinators) {
     response.node_id = only.node_id;
     response.host = std::move(only.host);
     response.port = only.port;
-    if (request.version() >= kErrorMessageVersionMin) {
-        response.error_message = only.error_message;
-        if (!response.error_message) {
-            response.error_message = std::string(error_name(error_code_from_wire(only.error_code)));
-        }
-    }
+    // Kafka's word for success is in this field, too.
+    bool is_found = only.error_code == to_wire(ErrorCode::None);
+    response.error_message =
+        is_found ? std::string(error_name(ErrorCode::None)) : std::move(only.error_message);
     request.respond(response);
 }
 
@@ -105,11 +100,10 @@ void handle_find_coordinator(Broker& broker, Request request) {
         for (std::string& key : keys) {
             bool is_transaction = message->key_type == kTransactionKey;
             bool is_share = message->key_type == kShareKey && request.version() >= kShareVersionMin;
-            refusals.push_back(refusal(
-                std::move(key),
-                is_transaction || is_share ? ErrorCode::UnsupportedVersion
-                                           : ErrorCode::InvalidRequest,
-                is_transaction ? std::optional<std::string>(kNoTransactions) : std::nullopt));
+            refusals.push_back(refusal(std::move(key),
+                                       is_transaction || is_share ? ErrorCode::UnsupportedVersion
+                                                                  : ErrorCode::InvalidRequest,
+                                       is_transaction ? kNoTransactions : ""));
         }
         return respond(request, std::move(refusals));
     }
