@@ -73,20 +73,24 @@ class GroupBench {
             shard.sync(request, token, now(), out);
         });
     }
-    ErrorCode heartbeat(const std::string& member, int32_t generation,
-                        std::optional<std::string> instance = std::nullopt) {
+    ReplyToken send_heartbeat(const std::string& member, int32_t generation,
+                              std::optional<std::string> instance = std::nullopt) {
         protocol::HeartbeatRequest request;
         request.group_id = group;
         request.member_id = member;
         request.generation_id = generation;
         request.group_instance_id = std::move(instance);
-        return code(answer<protocol::HeartbeatResponse>(
-            run([&](GroupShard& shard, ReplyToken token, GroupOutcome& out) {
-                shard.heartbeat(request, token, out);
-            })));
+        return run([&](GroupShard& shard, ReplyToken token, GroupOutcome& out) {
+            shard.heartbeat(request, token, out);
+        });
     }
-    protocol::LeaveGroupResponse leave(
-        const std::vector<std::pair<std::string, std::optional<std::string>>>& members) {
+    ErrorCode heartbeat(const std::string& member, int32_t generation,
+                        std::optional<std::string> instance = std::nullopt) {
+        return code(answer<protocol::HeartbeatResponse>(
+            send_heartbeat(member, generation, std::move(instance))));
+    }
+    using LeavingMembers = std::vector<std::pair<std::string, std::optional<std::string>>>;
+    ReplyToken send_leave(const LeavingMembers& members) {
         protocol::LeaveGroupRequest request;
         request.group_id = group;
         for (const auto& [member, instance] : members) {
@@ -94,10 +98,12 @@ class GroupBench {
             entry.member_id = member;
             entry.group_instance_id = instance;
         }
-        return answer<protocol::LeaveGroupResponse>(
-            run([&](GroupShard& shard, ReplyToken token, GroupOutcome& out) {
-                shard.leave(request, token, now(), out);
-            }));
+        return run([&](GroupShard& shard, ReplyToken token, GroupOutcome& out) {
+            shard.leave(request, token, now(), out);
+        });
+    }
+    protocol::LeaveGroupResponse leave(const LeavingMembers& members) {
+        return answer<protocol::LeaveGroupResponse>(send_leave(members));
     }
     protocol::LeaveGroupResponse leave(const std::string& member) {
         return leave({{member, std::nullopt}});
@@ -254,6 +260,8 @@ class GroupBench {
         return response;
     }
     bool is_waiting(ReplyToken token) const { return !answers_.contains(token); }
+    // Ids given out with MemberIdRequired since the last call.
+    std::vector<std::string> offered_ids() { return std::exchange(offered_ids_, {}); }
     template <typename Response>
     static ErrorCode code(const Response& response) {
         return error_code_from_wire(response.error_code);
@@ -359,6 +367,10 @@ class GroupBench {
     }
     void collect() {
         for (auto& reply : runtime_->take_replies()) {
+            if (const Join* join = std::get_if<Join>(&reply.response);
+                join != nullptr && code(*join) == ErrorCode::MemberIdRequired) {
+                offered_ids_.push_back(join->member_id);
+            }
             EXPECT_TRUE(answers_.emplace(reply.to, std::move(reply.response)).second)
                 << "request " << reply.to << " was answered twice";
         }
@@ -376,6 +388,7 @@ class GroupBench {
     ReplyToken tokens_ = 0;
     uint64_t ids_ = 0;
     std::map<ReplyToken, GroupResponse> answers_;
+    std::vector<std::string> offered_ids_;
 };
 
 }  // namespace moldau::coordinator
