@@ -38,6 +38,8 @@ std::optional<std::string_view> view_of(const std::optional<Bytes>& bytes) {
 Bytes build_batch(const auto& batch, const record::Compression& compression) {
     record::BatchOptions options;
     options.compression = compression;
+    // Without a producer it means nothing, and is what Kafka's coordinators write.
+    options.base_sequence = 0;
     record::BatchBuilder builder(options);
     for (const coordinator::EncodedRecord& record : batch.records) {
         builder.append(batch.created, record.key.view(), view_of(record.value));
