@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "client/admin.h"
+#include "client/error_message.h"
 #include "protocol/messages/create_partitions.h"
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_records.h"
@@ -33,14 +34,6 @@ Status until_controller(Client& client, Attempt&& attempt) {
 }
 
 }  // namespace
-
-Error wire_error(int16_t code, const std::optional<std::string>& message) {
-    ErrorCode known = error_code_from_wire(code);
-    if (message && !message->empty()) {
-        return {known, *message};
-    }
-    return {known, fmt::format("the broker answered {}", error_name(known))};
-}
 
 Result<std::vector<TopicListing>> Admin::list_topics() {
     MOLDAU_TRY(auto cluster, client_.fetch_all_metadata("listTopics"));
@@ -348,7 +341,7 @@ Result<ByLeader> group_by_leader(Client& client, const std::vector<TopicPartitio
         } else if (cluster->partition(tp) != nullptr) {
             code = ErrorCode::LeaderNotAvailable;
         }
-        grouped.leaderless[tp] = {code, "This server does not host this topic-partition."};
+        grouped.leaderless[tp] = {code, std::string(error_message(code))};
     }
     return grouped;
 }

@@ -167,32 +167,8 @@ Result<Endpoint> Client::resolve(const Target& target, std::string_view what,
         return waiter.wait();
     }
     if (const auto* group = std::get_if<GroupCoordinator>(&target)) {
-        {
-            MutexLock lock(mutex_);
-            if (auto found = coordinators_.find(group->group); found != coordinators_.end()) {
-                return found->second;
-            }
-        }
-        for (uint32_t failures = 1;; ++failures) {
-            Waiter<Result<Node>> waiter;
-            loop_.post([&] {
-                find_coordinator(CoordinatorType::Group, group->group,
-                                 [&](Result<Node> node) { waiter.give(std::move(node)); });
-            });
-            auto node = waiter.wait();
-            if (node) {
-                MutexLock lock(mutex_);
-                coordinators_[group->group] = node->endpoint;
-                return node->endpoint;
-            }
-            if (!is_retriable(node.error().code) && !is_connection_error(node.error().code)) {
-                return fail(std::move(node).error());
-            }
-            if (!pause(failures, deadline)) {
-                return fail(ErrorCode::RequestTimedOut,
-                            "Timed out waiting for a node assignment. Call: findCoordinator");
-            }
-        }
+        MOLDAU_TRY(Node node, coordinator_by(group->group, deadline));
+        return node.endpoint;
     }
     const LeaderOf* leader = std::get_if<LeaderOf>(&target);
     for (uint32_t failures = 1;; ++failures) {
@@ -224,6 +200,44 @@ Result<Endpoint> Client::resolve(const Target& target, std::string_view what,
                         "Timed out waiting for a node assignment. Call: {}", what);
         }
     }
+}
+
+Result<Node> Client::coordinator_by(const std::string& group, MonotonicTime deadline) {
+    {
+        MutexLock lock(mutex_);
+        if (auto found = coordinators_.find(group); found != coordinators_.end()) {
+            return found->second;
+        }
+    }
+    for (uint32_t failures = 1;; ++failures) {
+        Waiter<Result<Node>> waiter;
+        loop_.post([&] {
+            find_coordinator(CoordinatorType::Group, group,
+                             [&](Result<Node> node) { waiter.give(std::move(node)); });
+        });
+        auto node = waiter.wait();
+        if (node) {
+            MutexLock lock(mutex_);
+            coordinators_[group] = *node;
+            return node;
+        }
+        if (!is_retriable(node.error().code) && !is_connection_error(node.error().code)) {
+            return node;
+        }
+        if (!pause(failures, deadline)) {
+            return fail(ErrorCode::RequestTimedOut,
+                        "Timed out waiting for a node assignment. Call: findCoordinator");
+        }
+    }
+}
+
+Result<Node> Client::coordinator(const std::string& group) {
+    return coordinator_by(group, loop_.now() + config_.default_api_timeout);
+}
+
+void Client::forget_coordinator(const std::string& group) {
+    MutexLock lock(mutex_);
+    coordinators_.erase(group);
 }
 
 Result<std::shared_ptr<const Cluster>> Client::fetch_metadata_of(

@@ -87,6 +87,10 @@ class Client {
     Result<std::shared_ptr<const Cluster>> fetch_all_metadata(std::string_view what);
     // The API versions of the node that answers `target`.
     Result<std::pair<Endpoint, ApiRanges>> api_versions(const Target& target);
+    // The node that coordinates the group, looked up when it is not known.
+    Result<Node> coordinator(const std::string& group);
+    // What is known of the group's coordinator is wrong.
+    void forget_coordinator(const std::string& group);
     // Sleeps for the pause before the next attempt; false when that is past the deadline.
     bool pause(uint32_t failures, MonotonicTime deadline) const;
     MonotonicTime now() const { return loop_.now(); }
@@ -128,6 +132,7 @@ class Client {
     Result<std::shared_ptr<const Cluster>> fetch_metadata_of(
         const std::optional<std::vector<std::string>>& topics, bool auto_create,
         std::string_view what, MonotonicTime deadline);
+    Result<Node> coordinator_by(const std::string& group, MonotonicTime deadline);
     void update_now();
     void publish(std::shared_ptr<const Cluster> cluster);
 
@@ -148,7 +153,7 @@ class Client {
 
     mutable Mutex mutex_;
     std::shared_ptr<const Cluster> cluster_ GUARDED_BY(mutex_);
-    std::map<std::string, Endpoint> coordinators_ GUARDED_BY(mutex_);
+    std::map<std::string, Node> coordinators_ GUARDED_BY(mutex_);
 };
 
 }  // namespace moldau::client
