@@ -38,6 +38,14 @@ auto until_coordinator(Client& client, const std::string& group, Attempt&& attem
     }
 }
 
+// "classic" on the wire is "Classic" to people.
+std::string capitalized(std::string text) {
+    if (!text.empty()) {
+        text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+    }
+    return text;
+}
+
 std::set<TopicPartition> flatten(
     const protocol::ConsumerGroupDescribeResponse::Assignment& assignment) {
     std::set<TopicPartition> partitions;
@@ -152,7 +160,7 @@ Result<std::vector<GroupListing>> Admin::list_groups(std::span<const std::string
             }
             for (auto& group : response.groups) {
                 listed[group.group_id] = {group.group_id, group.protocol_type, group.group_state,
-                                          group.group_type};
+                                          capitalized(group.group_type)};
             }
             break;
         }
