@@ -48,9 +48,13 @@ def read_cases(path):
 
 def neutral(text):
     """Lines of output, with what differs from run to run masked and Java's stack traces left out."""
+    if not text:
+        return []
+    raw = text.split("\n")
+    raw = raw[:-1] if text.endswith("\n") else [*raw, "<no newline at end>"]
     lines = []
     table = False
-    for line in text.split("\n")[:-1] if text.endswith("\n") else [*text.split("\n"), "<no newline at end>"]:
+    for line in raw:
         if re.match(r"\s+at |SLF4J|\s*\.\.\. \d+ more|Caused by: |joptsimple\.", line):
             continue
         if re.match(r"Option( \(\* = required\))? +Description", line):
@@ -64,8 +68,6 @@ def neutral(text):
         line = re.sub(r"console-consumer-\d+", "console-consumer-<num>", line)
         line = re.sub(r"localhost:\d+  \(", "localhost:<port>  (", line)
         lines.append(line)
-    if lines == ["<no newline at end>"]:
-        return []
     return [line for line in lines if not (table and line == "")]
 
 
