@@ -171,7 +171,7 @@ std::expected<ParsedArguments, int> ArgumentParser::parse(Arguments arguments,
     bool help_wanted = false;
     Status status = parse_into(arguments, parsed, command, help_wanted);
     if (help_wanted) {
-        fmt::print(streams.out, "{}", help(command));
+        say(streams.out, "{}", help(command));
         return std::unexpected(0);
     }
     if (!status) {
@@ -288,7 +288,7 @@ const CommandSpec* ArgumentParser::find_command(std::string_view name) const {
 
 int ArgumentParser::usage_error(Streams& streams, const CommandSpec* command,
                                 std::string_view message) const {
-    fmt::print(streams.err, "{}{}: error: {}\n", usage(command), program_, message);
+    say(streams.err, "{}{}: error: {}\n", usage(command), program_, message);
     return 1;
 }
 

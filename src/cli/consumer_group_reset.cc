@@ -213,10 +213,10 @@ ToolResult<ResetPlanner::Offsets> ResetPlanner::offsets_at_time(const Partitions
     Partitions none_that_young;
     for (const auto& [tp, offset] : offsets) {
         if (offset < 0) {
-            fmt::print(streams_.out,
-                       "\nWarn: Partition {} from topic {} is empty. Falling back to latest known "
-                       "offset.\n",
-                       tp.partition, tp.topic);
+            say(streams_.out,
+                "\nWarn: Partition {} from topic {} is empty. Falling back to latest known "
+                "offset.\n",
+                tp.partition, tp.topic);
             none_that_young.push_back(tp);
         }
     }
@@ -297,7 +297,7 @@ ToolResult<ResetPlanner::Offsets> ResetPlanner::plan(const std::string& group) {
         MOLDAU_TRY(NewOffsets planned, parse_reset_plan(csv->view(), groups));
         auto found = planned.find(group);
         if (found == planned.end()) {
-            fmt::print(streams_.out, "\nError: No reset plan for group {} found\n", group);
+            say(streams_.out, "\nError: No reset plan for group {} found\n", group);
             return Offsets();
         }
         return within_range(found->second);

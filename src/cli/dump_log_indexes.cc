@@ -91,7 +91,7 @@ Status IndexDumper::dump_offsets(const std::string& path, std::string_view name)
     MOLDAU_TRY(Bytes content, read_file(path));
     size_t count = content.size() / OffsetIndex::kEntryBytes;
     if (count == 0) {
-        fmt::print(streams_.out, "{} is empty.\n", path);
+        say(streams_.out, "{} is empty.\n", path);
         return {};
     }
     auto relative = [&](size_t i) {
@@ -107,7 +107,7 @@ Status IndexDumper::dump_offsets(const std::string& path, std::string_view name)
                 path, base + relative(count - 1), base);
         }
         MOLDAU_CHECK(whole_entries(path, content, OffsetIndex::kEntryBytes));
-        fmt::print(streams_.out, "{} passed sanity check.\n", path);
+        say(streams_.out, "{} passed sanity check.\n", path);
         return {};
     }
     for (size_t i = 0; i < count; ++i) {
@@ -123,7 +123,7 @@ Status IndexDumper::dump_offsets(const std::string& path, std::string_view name)
             offset_mismatches_[path][offset.value()] = header.last_offset().value();
         }
         if (!verify_only_) {
-            fmt::print(streams_.out, "offset: {} position: {}\n", offset, position);
+            say(streams_.out, "offset: {} position: {}\n", offset, position);
         }
     }
     return {};
@@ -173,7 +173,7 @@ Status IndexDumper::dump_times(const std::string& path, std::string_view name) {
                 path, base + relative(count - 1), base);
         }
         MOLDAU_CHECK(whole_entries(path, content, TimeIndex::kEntryBytes));
-        fmt::print(streams_.out, "{} passed sanity check.\n", path);
+        say(streams_.out, "{} passed sanity check.\n", path);
         return {};
     }
     TimestampMs previous = kNoTimestamp;
@@ -209,7 +209,7 @@ Status IndexDumper::dump_times(const std::string& path, std::string_view name) {
             }
         }
         if (!verify_only_) {
-            fmt::print(streams_.out, "timestamp: {} offset: {}\n", timestamp(i), offset);
+            say(streams_.out, "timestamp: {} offset: {}\n", timestamp(i), offset);
         }
         previous = timestamp(i);
     }
@@ -219,28 +219,27 @@ Status IndexDumper::dump_times(const std::string& path, std::string_view name) {
 void IndexDumper::print_findings() {
     std::FILE* err = streams_.err;
     for (const auto& [path, pairs] : offset_mismatches_) {
-        fmt::print(err, "Mismatches in :{}\n", path);
+        say(err, "Mismatches in :{}\n", path);
         for (const auto& [index, log] : pairs) {
-            fmt::print(err, "  Index offset: {}, log offset: {}\n", index, log);
+            say(err, "  Index offset: {}, log offset: {}\n", index, log);
         }
     }
     for (const auto& [path, pairs] : time_mismatches_) {
-        fmt::print(err, "Found timestamp mismatch in :{}\n", path);
+        say(err, "Found timestamp mismatch in :{}\n", path);
         for (const auto& [index, log] : pairs) {
-            fmt::print(err, "  Index timestamp: {}, log timestamp: {}\n", index, log);
+            say(err, "  Index timestamp: {}, log timestamp: {}\n", index, log);
         }
     }
     for (const auto& [path, pairs] : times_out_of_order_) {
-        fmt::print(err, "Found out of order timestamp in :{}\n", path);
+        say(err, "Found out of order timestamp in :{}\n", path);
         for (const auto& [index, before] : pairs) {
-            fmt::print(err, "  Index timestamp: {}, Previously indexed timestamp: {}\n", index,
-                       before);
+            say(err, "  Index timestamp: {}, Previously indexed timestamp: {}\n", index, before);
         }
     }
     for (const auto& [path, pairs] : offsets_not_found_) {
-        fmt::print(err, "The following indexed offsets are not found in :{}\n", path);
+        say(err, "The following indexed offsets are not found in :{}\n", path);
         for (const auto& [index, log] : pairs) {
-            fmt::print(err, "Indexed offset: {}, found log offset: {}\n", index, log);
+            say(err, "Indexed offset: {}, found log offset: {}\n", index, log);
         }
     }
 }

@@ -123,14 +123,12 @@ Result<Settings> read_settings(const ParsedOptions& options, Streams& streams) {
     bool old_property = options.has("consumer-property");
     bool old_config = options.has("consumer.config");
     if (old_property) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "Option --consumer-property is deprecated and will be removed in a future version. "
             "Use --command-property instead.\n");
     }
     if (old_config) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "Option --consumer.config is deprecated and will be removed in a future version. "
             "Use --command-config instead.\n");
     }
@@ -198,9 +196,9 @@ Result<Settings> read_settings(const ParsedOptions& options, Streams& streams) {
                     "Options --property and --formatter-property cannot be specified together.");
     }
     if (options.has("property")) {
-        fmt::print(streams.out,
-                   "Option --property is deprecated and will be removed in a future version. Use "
-                   "--formatter-property instead.\n");
+        say(streams.out,
+            "Option --property is deprecated and will be removed in a future version. Use "
+            "--formatter-property instead.\n");
     }
     MOLDAU_TRY(auto formatter_properties, load_properties(options.value("formatter-config")));
     if (auto name = options.value("key-deserializer")) {
@@ -236,9 +234,9 @@ class ConsoleConsumer {
         start();
         bool ok = consume();
         consumer_.close(seconds(30));
-        fmt::print(streams_.err, "Processed a total of {} messages\n", count_);
+        say(streams_.err, "Processed a total of {} messages\n", count_);
         if (options_.has("enable-systest-events")) {
-            fmt::print(streams_.out, "shutdown_complete\n");
+            say(streams_.out, "shutdown_complete\n");
         }
         if (Interrupt::signal() != 0) {
             return Interrupt::exit_code();
@@ -301,14 +299,13 @@ class ConsoleConsumer {
                 if (auto status = settings_.formatter->write(record, text); !status) {
                     if (!options_.has("skip-message-on-error")) {
                         log_error(streams_, kLogger, "Unknown error when running consumer: ");
-                        fmt::print(streams_.err, "java.lang.RuntimeException: {}\n",
-                                   status.error().message);
+                        say(streams_.err, "java.lang.RuntimeException: {}\n",
+                            status.error().message);
                         return false;
                     }
                     log_error(streams_, kLogger,
                               "Error processing message, skipping this message: ");
-                    fmt::print(streams_.err, "java.lang.RuntimeException: {}\n",
-                               status.error().message);
+                    say(streams_.err, "java.lang.RuntimeException: {}\n", status.error().message);
                     continue;
                 }
                 std::fwrite(text.data(), 1, text.size(), streams_.out);
@@ -336,11 +333,11 @@ class ConsoleConsumer {
 
     void report(std::string_view error) {
         log_error(streams_, kLogger, "Error processing message, terminating consumer process: ");
-        fmt::print(streams_.err, "{}\n", error);
+        say(streams_.err, "{}\n", error);
     }
 
     bool stdout_is_gone() {
-        fmt::print(streams_.err, "Unable to write to standard out, closing consumer.\n");
+        say(streams_.err, "Unable to write to standard out, closing consumer.\n");
         return true;
     }
 
@@ -376,8 +373,7 @@ int run_kafka_console_consumer(Arguments arguments, Streams& streams) {
     }
     std::string reset = settings->properties.at("auto.offset.reset");
     if (options->has("from-beginning") && reset != "earliest") {
-        fmt::print(
-            streams.err,
+        say(streams.err,
             "Can't simultaneously specify --from-beginning and 'auto.offset.reset={}', please "
             "remove one option\n",
             reset);
@@ -386,16 +382,16 @@ int run_kafka_console_consumer(Arguments arguments, Streams& streams) {
     auto consumer = client::Consumer::create(settings->properties);
     if (!consumer) {
         log_error(streams, kLogger, "Unknown error when running consumer: ");
-        fmt::print(streams.err, "{}: {}\n", kConfigException, consumer.error().message);
+        say(streams.err, "{}: {}\n", kConfigException, consumer.error().message);
         return 1;
     }
     std::string protocol =
         client::string_property(settings->properties, "group.protocol", "classic");
     if (!options->has("partition") && (protocol == "classic" || protocol == "CLASSIC")) {
-        fmt::print(streams.err,
-                   "The consumer rebalance protocol (KIP-848) is production-ready! Set "
-                   "group.protocol=consumer to try it out. See "
-                   "https://kafka.apache.org/documentation/#consumer_rebalance_protocol\n");
+        say(streams.err,
+            "The consumer rebalance protocol (KIP-848) is production-ready! Set "
+            "group.protocol=consumer to try it out. See "
+            "https://kafka.apache.org/documentation/#consumer_rebalance_protocol\n");
     }
     Interrupt interrupt;
     return ConsoleConsumer(*options, std::move(*settings), **consumer, streams).run();

@@ -136,7 +136,7 @@ class ConsoleProducer {
         size_t capacity = 0;
         while (exit_code == 0 && Interrupt::signal() == 0) {
             if (prompt) {
-                fmt::print(streams_.out, ">");
+                say(streams_.out, ">");
                 std::fflush(streams_.out);
             }
             ssize_t length = getline(&line, &capacity, streams_.in);
@@ -160,8 +160,8 @@ class ConsoleProducer {
         }
         auto record = reader_.read(line);
         if (!record) {
-            fmt::print(streams_.err, "org.apache.kafka.common.KafkaException: {}\n",
-                       record.error().message);
+            say(streams_.err, "org.apache.kafka.common.KafkaException: {}\n",
+                record.error().message);
             return 1;
         }
         return sync_ ? send_and_wait(std::move(*record)) : send(std::move(*record));
@@ -175,7 +175,7 @@ class ConsoleProducer {
                       fmt::format("Error when sending message to topic {} with key: {}, value: {} "
                                   "with error:",
                                   topic_, key, value));
-            fmt::print(streams_.err, "{}\n", java_error(error));
+            say(streams_.err, "{}\n", java_error(error));
         };
         auto sent = producer_.send({topic_, std::nullopt, std::move(data)},
                                    [report](Result<client::RecordMetadata> outcome) {
@@ -199,8 +199,8 @@ class ConsoleProducer {
             sent = answered.get_future().get();
         }
         if (!sent) {
-            fmt::print(streams_.err, "java.util.concurrent.ExecutionException: {}\n",
-                       java_error(sent.error()));
+            say(streams_.err, "java.util.concurrent.ExecutionException: {}\n",
+                java_error(sent.error()));
             return 1;
         }
         return 0;
@@ -214,7 +214,7 @@ class ConsoleProducer {
 };
 
 int fail_with(Streams& streams, std::string_view java_class, const Error& error) {
-    fmt::print(streams.err, "{}: {}\n", java_class, error.message);
+    say(streams.err, "{}: {}\n", java_class, error.message);
     return 1;
 }
 
@@ -243,16 +243,14 @@ int run_kafka_console_producer(Arguments arguments, Streams& streams) {
     }
     for (const Renamed* pair : {&kRenamed[1], &kRenamed[0], &kRenamed[2]}) {
         if (options->has(pair->old_name)) {
-            fmt::print(
-                streams.out,
+            say(streams.out,
                 "Warning: --{} is deprecated and will be removed in a future version. Use --{} "
                 "instead.\n",
                 pair->old_name, pair->new_name);
         }
     }
     if (options->has("max-partition-memory-bytes")) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache "
             "Kafka 5.0. Use --batch-size instead.\n");
     }
@@ -260,8 +258,7 @@ int run_kafka_console_producer(Arguments arguments, Streams& streams) {
         return usage_error(streams, parser, *message);
     }
     if (options->value("line-reader") != kDefaultReader) {
-        fmt::print(streams.err, "java.lang.ClassNotFoundException: {}\n",
-                   *options->value("line-reader"));
+        say(streams.err, "java.lang.ClassNotFoundException: {}\n", *options->value("line-reader"));
         return 1;
     }
     auto reader_properties = load_properties(options->value("reader-config"));

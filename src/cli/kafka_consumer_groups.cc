@@ -60,8 +60,7 @@ std::optional<std::string> check_reset(const ParsedOptions& options, Streams& st
         return "Option [reset-offsets] only accepts one of [execute] and [dry-run]";
     }
     if (!options.has("dry-run") && !options.has("execute")) {
-        fmt::print(
-            streams.err,
+        say(streams.err,
             "WARN: No action will be performed as the --execute option is missing. In version "
             "5.0, this command will require either --dry-run or --execute to be specified. You "
             "should add the --dry-run option explicitly if you are scripting this command and "
@@ -248,7 +247,7 @@ class ConsumerGroupCommand {
         MOLDAU_TRY(auto listings, list_consumer_groups(states, types));
         if (!with_type && !with_state) {
             for (const auto& listing : listings) {
-                fmt::print(streams_.out, "{}\n", listing.id);
+                say(streams_.out, "{}\n", listing.id);
             }
             return {};
         }
@@ -258,14 +257,14 @@ class ConsumerGroupCommand {
         }
         width += 10;
         auto line = [&](std::string_view id, std::string_view type, std::string_view state) {
-            fmt::print(streams_.out, "{:<{}}", id, width);
+            say(streams_.out, "{:<{}}", id, width);
             if (with_type) {
-                fmt::print(streams_.out, " {:<20}", type);
+                say(streams_.out, " {:<20}", type);
             }
             if (with_state) {
-                fmt::print(streams_.out, " {:<20}", state);
+                say(streams_.out, " {:<20}", state);
             }
-            fmt::print(streams_.out, "\n");
+            say(streams_.out, "\n");
         };
         line("GROUP", "TYPE", "STATE");
         for (const auto& listing : listings) {
@@ -278,13 +277,13 @@ class ConsumerGroupCommand {
     // Says what is special about the group's state; false when there is nothing to print.
     bool announce_state(const client::GroupDescription& group, size_t rows) {
         if (group.state == "Dead") {
-            fmt::print(streams_.out, "\nError: Consumer group '{}' does not exist.\n", group.id);
+            say(streams_.out, "\nError: Consumer group '{}' does not exist.\n", group.id);
             return false;
         }
         if (group.state == "Empty") {
-            fmt::print(streams_.err, "\nConsumer group '{}' has no active members.\n", group.id);
+            say(streams_.err, "\nConsumer group '{}' has no active members.\n", group.id);
         } else if (group.state != "Stable") {
-            fmt::print(streams_.err, "\nWarning: Consumer group '{}' is rebalancing.\n", group.id);
+            say(streams_.err, "\nWarning: Consumer group '{}' is rebalancing.\n", group.id);
         }
         return rows > 0;
     }
@@ -305,15 +304,15 @@ class ConsumerGroupCommand {
         for (const auto& [id, group] : groups) {
             if (options_.has("members")) {
                 bool any = announce_state(group, group.members.size());
-                fmt::print(streams_.out, "{}", members_table(group, verbose, any));
+                say(streams_.out, "{}", members_table(group, verbose, any));
             } else if (options_.has("state")) {
                 if (announce_state(group, 1)) {
-                    fmt::print(streams_.out, "{}", state_table(group, verbose));
+                    say(streams_.out, "{}", state_table(group, verbose));
                 }
             } else {
                 MOLDAU_TRY(auto rows, collect_offsets(group));
                 if (announce_state(group, rows.size())) {
-                    fmt::print(streams_.out, "{}", offsets_table(rows, verbose));
+                    say(streams_.out, "{}", offsets_table(rows, verbose));
                 }
             }
         }
@@ -356,15 +355,15 @@ class ConsumerGroupCommand {
             }
         }
         if (failures.empty()) {
-            fmt::print(streams_.out, "Deletion of requested consumer groups ({}) was successful.\n",
-                       fmt::join(deleted, ", "));
+            say(streams_.out, "Deletion of requested consumer groups ({}) was successful.\n",
+                fmt::join(deleted, ", "));
             return {};
         }
-        fmt::print(streams_.out, "\nError: Deletion of some consumer groups failed:\n{}\n",
-                   fmt::join(failures, "\n"));
+        say(streams_.out, "\nError: Deletion of some consumer groups failed:\n{}\n",
+            fmt::join(failures, "\n"));
         if (!deleted.empty()) {
-            fmt::print(streams_.out, "\nThese consumer groups were deleted successfully: {}\n",
-                       fmt::join(deleted, ", "));
+            say(streams_.out, "\nThese consumer groups were deleted successfully: {}\n",
+                fmt::join(deleted, ", "));
         }
         return {};
     }
@@ -381,8 +380,7 @@ class ConsumerGroupCommand {
             }
             bool inactive = missing || described->state == "Empty" || described->state == "Dead";
             if (!inactive) {
-                fmt::print(
-                    streams_.out,
+                say(streams_.out,
                     "\nError: Assignments can only be reset if the group '{}' is inactive, but "
                     "the current state is {}.\n",
                     id, described->state);
@@ -397,19 +395,19 @@ class ConsumerGroupCommand {
             }
         }
         if (!options_.has("export")) {
-            fmt::print(streams_.out, "{}", new_offsets_table(planned));
+            say(streams_.out, "{}", new_offsets_table(planned));
             return {};
         }
         bool one_group = options_.values("group").size() == 1;
         for (const auto& [id, offsets] : planned) {
             for (const auto& [tp, offset] : offsets) {
                 if (!one_group) {
-                    fmt::print(streams_.out, "{},", id);
+                    say(streams_.out, "{},", id);
                 }
-                fmt::print(streams_.out, "{},{},{}\n", tp.topic, tp.partition, offset);
+                say(streams_.out, "{},{},{}\n", tp.topic, tp.partition, offset);
             }
         }
-        fmt::print(streams_.out, "\n");
+        say(streams_.out, "\n");
         return {};
     }
 
@@ -476,20 +474,18 @@ class ConsumerGroupCommand {
         const std::string& group, std::optional<ErrorCode> top,
         const std::map<client::TopicPartition, std::optional<std::string>>& outcome) {
         if (!top) {
-            fmt::print(streams_.out, "Request succeeded for deleting offsets from group {}.\n",
-                       group);
+            say(streams_.out, "Request succeeded for deleting offsets from group {}.\n", group);
         } else if (*top == ErrorCode::InvalidGroupId || *top == ErrorCode::GroupIdNotFound ||
                    *top == ErrorCode::GroupAuthorizationFailed ||
                    *top == ErrorCode::NonEmptyGroup) {
-            fmt::print(streams_.out, "\nError: {}\n", client::error_message(*top));
+            say(streams_.out, "\nError: {}\n", client::error_message(*top));
         } else if (*top == ErrorCode::GroupSubscribedToTopic ||
                    *top == ErrorCode::TopicAuthorizationFailed ||
                    *top == ErrorCode::UnknownTopicOrPartition) {
-            fmt::print(
-                streams_.out,
+            say(streams_.out,
                 "\nError: Encountered some partition-level error, see the follow-up details.\n");
         } else {
-            fmt::print(streams_.out, "\nError: Encountered some unknown error: {}\n", *top);
+            say(streams_.out, "\nError: Encountered some unknown error: {}\n", *top);
         }
         size_t width = 15;
         for (const auto& [tp, error] : outcome) {
@@ -497,14 +493,14 @@ class ConsumerGroupCommand {
         }
         auto line = [&](std::string_view topic, std::string_view partition,
                         std::string_view status) {
-            fmt::print(streams_.out, "\n{:<{}} {:<10} {:<15}", topic, width, partition, status);
+            say(streams_.out, "\n{:<{}} {:<10} {:<15}", topic, width, partition, status);
         };
         line("TOPIC", "PARTITION", "STATUS");
         for (const auto& [tp, error] : outcome) {
             line(tp.topic, tp.partition >= 0 ? fmt::format("{}", tp.partition) : "-",
                  error ? fmt::format("Error: {}", *error) : "Successful");
         }
-        fmt::print(streams_.out, "\n");
+        say(streams_.out, "\n");
     }
 
     const ParsedOptions& options_;
@@ -515,10 +511,9 @@ class ConsumerGroupCommand {
 int validate_regex(const std::string& text, Streams& streams) {
     try {
         std::regex compiled(text);
-        fmt::print(streams.out, "The regular expression `{}` is valid.\n", text);
+        say(streams.out, "The regular expression `{}` is valid.\n", text);
     } catch (const std::regex_error& error) {
-        fmt::print(streams.out, "The regular expression `{}` is invalid: {}.\n", text,
-                   error.what());
+        say(streams.out, "The regular expression `{}` is invalid: {}.\n", text, error.what());
     }
     return 0;
 }
@@ -550,14 +545,14 @@ int run_kafka_consumer_groups(Arguments arguments, Streams& streams) {
     }
     auto properties = load_properties(options->value("command-config"));
     if (!properties) {
-        fmt::print(streams.err, "{}\n", properties.error().message);
+        say(streams.err, "{}\n", properties.error().message);
         return 1;
     }
     properties->insert_or_assign("bootstrap.servers", *options->value("bootstrap-server"));
     properties->insert_or_assign("default.api.timeout.ms", *options->value("timeout"));
     auto client = make_client(*properties);
     if (!client) {
-        fmt::print(streams.err, "{}\n", client.error().message);
+        say(streams.err, "{}\n", client.error().message);
         return 1;
     }
     auto done = ConsumerGroupCommand(*options, streams, **client).run();
@@ -568,9 +563,9 @@ int run_kafka_consumer_groups(Arguments arguments, Streams& streams) {
         return usage_error(streams, parser, done.error().message);
     }
     // Kafka's tool tells of failures and still exits 0; scripts rely on the text.
-    fmt::print(streams.out, "\nError: Executing consumer group command failed due to {}\n",
-               done.error().message);
-    fmt::print(streams.err, "{}\n", done.error().str());
+    say(streams.out, "\nError: Executing consumer group command failed due to {}\n",
+        done.error().message);
+    say(streams.err, "{}\n", done.error().str());
     return 0;
 }
 

@@ -110,7 +110,7 @@ class LogDumper {
             position += static_cast<int64_t>(batch->size_in_bytes());
         }
         if (end > position && bytes_max_ == std::numeric_limits<int32_t>::max()) {
-            fmt::print(out_, "Found {} invalid bytes at the end of {}\n", end - position, name);
+            say(out_, "Found {} invalid bytes at the end of {}\n", end - position, name);
         }
         return {};
     }
@@ -121,16 +121,16 @@ class LogDumper {
     void print_title(std::string_view name) {
         if (name.ends_with(storage::kLogSuffix)) {
             auto base = storage::offset_of_file_name(name);
-            fmt::print(out_, "Log starting offset: {}\n", base.value_or(Offset(0)));
+            say(out_, "Log starting offset: {}\n", base.value_or(Offset(0)));
         } else if (name == "bootstrap.checkpoint") {
-            fmt::print(out_, "KRaft bootstrap snapshot\n");
+            say(out_, "KRaft bootstrap snapshot\n");
         } else {
             // 00000000000000000042-0000000003.checkpoint
             int32_t epoch = 0;
             std::string_view digits = name.size() > 31 ? name.substr(21, 10) : std::string_view();
             std::from_chars(digits.data(), digits.data() + digits.size(), epoch);
-            fmt::print(out_, "Snapshot end offset: {}, epoch: {}\n",
-                       storage::offset_of_file_name(name).value_or(Offset(0)), epoch);
+            say(out_, "Snapshot end offset: {}, epoch: {}\n",
+                storage::offset_of_file_name(name).value_or(Offset(0)), epoch);
         }
     }
 
@@ -173,8 +173,7 @@ class LogDumper {
     Status dump_batch(const record::BatchView& batch, int64_t position, const std::string& path,
                       int64_t& last_offset) {
         const record::BatchHeader& header = batch.header();
-        fmt::print(
-            out_,
+        say(out_,
             "baseOffset: {} lastOffset: {} count: {} baseSequence: {} lastSequence: {} producerId: "
             "{} "
             "producerEpoch: {} partitionLeaderEpoch: {} isTransactional: {} isControl: {} "
@@ -247,7 +246,7 @@ class LogDumper {
                 fmt::format_to(to, "{}payload: {}", prefix, *shown.value);
             }
         }
-        fmt::print(out_, "{}\n", line);
+        say(out_, "{}\n", line);
         return {};
     }
 
@@ -283,12 +282,11 @@ Status dump_snapshot(const std::string& path, Streams& streams) {
     }
     auto entries = storage::decode_producer_snapshot(content->span());
     if (!entries) {
-        fmt::print(streams.err, "{}\n", entries.error().message);
+        say(streams.err, "{}\n", entries.error().message);
         return {};
     }
     for (const storage::ProducerEntry& entry : *entries) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "producerId: {} producerEpoch: {} coordinatorEpoch: {} currentTxnFirstOffset: {} "
             "lastTimestamp: {}",
             entry.producer_id, entry.producer_epoch, entry.coordinator_epoch,
@@ -297,13 +295,13 @@ Status dump_snapshot(const std::string& path, Streams& streams) {
                 : "OptionalLong.empty",
             entry.last_timestamp);
         for (const storage::ProducerBatch& batch : entry.cached()) {
-            fmt::print(streams.out,
-                       " firstSequence: {} lastSequence: {} lastOffset: {} offsetDelta: {} "
-                       "timestamp: {}",
-                       batch.first_sequence(), batch.last_sequence, batch.last_offset,
-                       batch.offset_delta, batch.timestamp);
+            say(streams.out,
+                " firstSequence: {} lastSequence: {} lastOffset: {} offsetDelta: {} "
+                "timestamp: {}",
+                batch.first_sequence(), batch.last_sequence, batch.last_offset, batch.offset_delta,
+                batch.timestamp);
         }
-        fmt::print(streams.out, "\n");
+        say(streams.out, "\n");
     }
     return {};
 }
@@ -317,8 +315,7 @@ Status dump_transaction_index(const std::string& path, std::string_view name, St
                storage::TransactionIndex::parse(
                    storage::offset_of_file_name(name).value_or(Offset(0)), content->span()));
     for (const storage::AbortedTxn& txn : index.entries()) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "version: 0 producerId: {} firstOffset: {} lastOffset: {} lastStableOffset: {}\n",
             txn.producer_id, txn.first_offset, txn.last_offset, txn.last_stable_offset);
     }
@@ -353,7 +350,7 @@ int run_kafka_dump_log(Arguments arguments, Streams& streams) {
             size_t comma = rest.find(',');
             std::string path(rest.substr(0, comma));
             rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-            fmt::print(streams.out, "Dumping {}\n", path);
+            say(streams.out, "Dumping {}\n", path);
             std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
             std::string_view suffix = name.substr(std::min(name.rfind('.'), name.size()));
             if (suffix == storage::kLogSuffix || suffix == ".checkpoint") {
@@ -367,20 +364,20 @@ int run_kafka_dump_log(Arguments arguments, Streams& streams) {
             } else if (suffix == storage::kTransactionIndexSuffix) {
                 MOLDAU_CHECK(dump_transaction_index(path, name, streams));
             } else {
-                fmt::print(streams.err, "Ignoring unknown file {}\n", path);
+                say(streams.err, "Ignoring unknown file {}\n", path);
             }
         }
         return {};
     };
     if (auto dumped = dump_all(); !dumped) {
-        fmt::print(streams.err, "Exception in thread \"main\" {}\n", dumped.error().message);
+        say(streams.err, "Exception in thread \"main\" {}\n", dumped.error().message);
         return 1;
     }
     indexes.print_findings();
     for (const auto& [path, gaps] : logs.gaps()) {
-        fmt::print(streams.err, "Non-consecutive offsets in {}\n", path);
+        say(streams.err, "Non-consecutive offsets in {}\n", path);
         for (const auto& [offset, next] : gaps) {
-            fmt::print(streams.err, "  {} is followed by {}\n", offset, next);
+            say(streams.err, "  {} is followed by {}\n", offset, next);
         }
     }
     return 0;

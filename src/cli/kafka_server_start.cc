@@ -53,14 +53,14 @@ std::optional<int> detach(const std::string& directory, Streams& streams) {
     int output = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (output < 0 || input < 0) {
-        fmt::print(streams.err, "cannot write the output of the server: path={} reason={}\n", path,
-                   std::strerror(errno));
+        say(streams.err, "cannot write the output of the server: path={} reason={}\n", path,
+            std::strerror(errno));
         return 1;
     }
     std::fflush(nullptr);
     pid_t child = ::fork();
     if (child < 0) {
-        fmt::print(streams.err, "cannot start a process: reason={}\n", std::strerror(errno));
+        say(streams.err, "cannot start a process: reason={}\n", std::strerror(errno));
         return 1;
     }
     if (child > 0) {

@@ -46,14 +46,13 @@ int run_kafka_server_stop(Arguments arguments, Streams& streams) {
     auto role = option(arguments, "--process-role=");
     auto node_id = option(arguments, "--node-id=");
     if (role && node_id) {
-        fmt::print(
-            streams.out,
+        say(streams.out,
             "When both node-id and process-role are provided, the value for node-id will take "
             "precedence\n");
     }
     std::vector<RunningServer> servers = running_servers("/proc");
     if (servers.empty()) {
-        fmt::print(streams.out, "No kafka server to stop\n");
+        say(streams.out, "No kafka server to stop\n");
         return 1;
     }
     const char* named = std::getenv("SIGNAL");
@@ -67,8 +66,8 @@ int run_kafka_server_stop(Arguments arguments, Streams& streams) {
             wanted = server.property("process.roles") == role;
         }
         if (wanted && kill(server.pid, signal) != 0) {
-            fmt::print(streams.err, "kafka-server-stop: process {} cannot be stopped: {}\n",
-                       server.pid, std::strerror(errno));
+            say(streams.err, "kafka-server-stop: process {} cannot be stopped: {}\n", server.pid,
+                std::strerror(errno));
             exit_code = 1;
         }
     }

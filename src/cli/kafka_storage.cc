@@ -66,7 +66,7 @@ constexpr CommandSpec kCommands[] = {
 };
 
 int complain(Streams& streams, std::string_view message) {
-    fmt::print(streams.err, "{}\n", message);
+    say(streams.err, "{}\n", message);
     return 1;
 }
 
@@ -160,7 +160,7 @@ int format(const ParsedArguments& parsed, Streams& streams) {
     Status formatted =
         quorum::format_storage(runtime::real_file_system(), *options, runtime::system_entropy(),
                                runtime::system_clock().wall_ms(), out);
-    fmt::print(streams.out, "{}", out);
+    say(streams.out, "{}", out);
     return formatted ? 0 : complain(streams, formatted.error().message);
 }
 
@@ -172,7 +172,7 @@ int info(const ParsedArguments& parsed, Streams& streams) {
     std::string out;
     bool is_fine = quorum::describe_storage(runtime::real_file_system(),
                                             quorum::format_options_of(*config).directories, out);
-    fmt::print(streams.out, "{}", out);
+    say(streams.out, "{}", out);
     return is_fine ? 0 : 1;
 }
 
@@ -183,10 +183,10 @@ int version_mapping(const ParsedArguments& parsed, Streams& streams) {
     if (!level) {
         return complain(streams, level.error().message);
     }
-    fmt::print(streams.out, "metadata.version={} ({})\n", *level, release);
+    say(streams.out, "metadata.version={} ({})\n", *level, release);
     for (const metadata::FeatureInfo& feature : metadata::feature_table()) {
-        fmt::print(streams.out, "{}={}\n", feature.name,
-                   metadata::kafka_default_feature_level(feature, *level));
+        say(streams.out, "{}={}\n", feature.name,
+            metadata::kafka_default_feature_level(feature, *level));
     }
     return 0;
 }
@@ -210,7 +210,7 @@ int dependencies_of(const std::string& argument, Streams& streams) {
         if (version == nullptr) {
             return complain(streams, fmt::format("Unknown metadata.version {}", *level));
         }
-        fmt::print(streams.out, "{}={} ({}) has no dependencies.\n", name, *level, version->name);
+        say(streams.out, "{}={} ({}) has no dependencies.\n", name, *level, version->name);
         return 0;
     }
     const metadata::FeatureInfo* feature = metadata::find_feature(name);
@@ -225,11 +225,11 @@ int dependencies_of(const std::string& argument, Streams& streams) {
     }
     int16_t needed = *level == 0 ? int16_t{0} : found->metadata_version_needed;
     if (needed == 0) {
-        fmt::print(streams.out, "{}={} has no dependencies.\n", name, *level);
+        say(streams.out, "{}={} has no dependencies.\n", name, *level);
         return 0;
     }
-    fmt::print(streams.out, "{}={} requires:\n    metadata.version={} ({})\n", name, *level, needed,
-               metadata::metadata_version_name(needed));
+    say(streams.out, "{}={} requires:\n    metadata.version={} ({})\n", name, *level, needed,
+        metadata::metadata_version_name(needed));
     return 0;
 }
 
@@ -262,7 +262,7 @@ int run_kafka_storage(Arguments arguments, Streams& streams) {
     if (parsed->command() == "feature-dependencies") {
         return feature_dependencies(*parsed, streams);
     }
-    fmt::print(streams.out, "{}\n", runtime::system_entropy().uuid());
+    say(streams.out, "{}\n", runtime::system_entropy().uuid());
     return 0;
 }
 

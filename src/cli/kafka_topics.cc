@@ -253,17 +253,17 @@ class TopicCommand {
         std::string name = *options_.value("topic");
         bool warn = topic || topic.error().message.starts_with("The ");
         if (warn && name.find_first_of("._") != std::string::npos) {
-            fmt::print(streams_.out,
-                       "WARNING: Due to limitations in metric names, topics with a period ('.') or "
-                       "underscore ('_') could collide. To avoid issues it is best to use either, "
-                       "but not both.\n");
+            say(streams_.out,
+                "WARNING: Due to limitations in metric names, topics with a period ('.') or "
+                "underscore ('_') could collide. To avoid issues it is best to use either, "
+                "but not both.\n");
         }
         if (!topic) {
             return std::unexpected(std::move(topic).error());
         }
         Status created = admin_.create_topic(*topic);
         if (created) {
-            fmt::print(streams_.out, "Created topic {}.\n", name);
+            say(streams_.out, "Created topic {}.\n", name);
             return {};
         }
         if (created.error().code == ErrorCode::TopicAlreadyExists &&
@@ -299,7 +299,7 @@ class TopicCommand {
 
     ToolResult<void> list() {
         MOLDAU_TRY(auto names, matching(false));
-        fmt::print(streams_.out, "{}\n", fmt::join(names, "\n"));
+        say(streams_.out, "{}\n", fmt::join(names, "\n"));
         return {};
     }
 
@@ -421,13 +421,13 @@ class TopicCommand {
         }
         if (!only_some && (!options_.has("topics-with-overrides") || !set.empty())) {
             const auto& first = topic.partitions.front();
-            fmt::print(streams_.out, "Topic: {}", topic.name);
+            say(streams_.out, "Topic: {}", topic.name);
             if (!topic.id.is_zero()) {
-                fmt::print(streams_.out, "\tTopicId: {}", topic.id);
+                say(streams_.out, "\tTopicId: {}", topic.id);
             }
-            fmt::print(streams_.out, "\tPartitionCount: {}\tReplicationFactor: {}\tConfigs: {}\n",
-                       topic.partitions.size(),
-                       replication_factor(first, moving_of(first.partition)), fmt::join(set, ","));
+            say(streams_.out, "\tPartitionCount: {}\tReplicationFactor: {}\tConfigs: {}\n",
+                topic.partitions.size(), replication_factor(first, moving_of(first.partition)),
+                fmt::join(set, ","));
         }
         if (options_.has("topics-with-overrides")) {
             return;
@@ -452,19 +452,19 @@ class TopicCommand {
 
     void print_partition(const std::string& topic, const client::PartitionDescription& partition,
                          const client::Reassignment* moving) {
-        fmt::print(streams_.out, "\tTopic: {}\tPartition: {}\tLeader: {}\tReplicas: {}\tIsr: {}",
-                   topic, partition.partition,
-                   partition.leader >= 0 ? fmt::format("{}", partition.leader) : "none",
-                   fmt::join(partition.replicas, ","), fmt::join(partition.isr, ","));
+        say(streams_.out, "\tTopic: {}\tPartition: {}\tLeader: {}\tReplicas: {}\tIsr: {}", topic,
+            partition.partition,
+            partition.leader >= 0 ? fmt::format("{}", partition.leader) : "none",
+            fmt::join(partition.replicas, ","), fmt::join(partition.isr, ","));
         if (moving != nullptr) {
-            fmt::print(streams_.out, "\tAdding Replicas: {}\tRemoving Replicas: {}",
-                       fmt::join(moving->adding, ","), fmt::join(moving->removing, ","));
+            say(streams_.out, "\tAdding Replicas: {}\tRemoving Replicas: {}",
+                fmt::join(moving->adding, ","), fmt::join(moving->removing, ","));
         }
         auto listed = [](const std::optional<std::vector<int32_t>>& ids) {
             return ids ? fmt::format("{}", fmt::join(*ids, ",")) : std::string("N/A");
         };
-        fmt::print(streams_.out, "\tElr: {}\tLastKnownElr: {}\n",
-                   listed(partition.eligible_leader_replicas), listed(partition.last_known_elr));
+        say(streams_.out, "\tElr: {}\tLastKnownElr: {}\n",
+            listed(partition.eligible_leader_replicas), listed(partition.last_known_elr));
     }
 
     const ParsedOptions& options_;
@@ -478,7 +478,7 @@ int run_kafka_topics(Arguments arguments, Streams& streams) {
     OptionParser parser(kOptions);
     auto options = parser.parse(arguments);
     if (!options) {
-        fmt::print(streams.err, "{}\n", options.error().message);
+        say(streams.err, "{}\n", options.error().message);
         return 1;
     }
     if (options->empty()) {
@@ -497,12 +497,12 @@ int run_kafka_topics(Arguments arguments, Streams& streams) {
                            "--alter or --delete");
     }
     if (options->has("delete-config")) {
-        fmt::print(streams.err,
-                   "delete-config option is no longer supported and deprecated since version 4.0. "
-                   "The config will be fully removed in future releases.\n");
+        say(streams.err,
+            "delete-config option is no longer supported and deprecated since version 4.0. "
+            "The config will be fully removed in future releases.\n");
     }
     if (!options->has("bootstrap-server")) {
-        fmt::print(streams.err, "--bootstrap-server must be specified\n");
+        say(streams.err, "--bootstrap-server must be specified\n");
         return 1;
     }
     if (auto message = check_combinations(*options)) {
@@ -510,24 +510,24 @@ int run_kafka_topics(Arguments arguments, Streams& streams) {
     }
     if (options->has("describe") && options->has("if-exists") && options->has("topic") &&
         options->has("topic-id")) {
-        fmt::print(streams.out,
-                   "Only topic id will be used when both --topic and --topic-id are specified and "
-                   "topicId is not Uuid.ZERO_UUID\n");
+        say(streams.out,
+            "Only topic id will be used when both --topic and --topic-id are specified and "
+            "topicId is not Uuid.ZERO_UUID\n");
     }
     auto properties = load_properties(options->value("command-config"));
     if (!properties) {
-        fmt::print(streams.err, "{}\n", properties.error().message);
+        say(streams.err, "{}\n", properties.error().message);
         return 1;
     }
     properties->insert_or_assign("bootstrap.servers", *options->value("bootstrap-server"));
     auto client = make_client(*properties);
     if (!client) {
-        fmt::print(streams.err, "{}\n", client.error().message);
+        say(streams.err, "{}\n", client.error().message);
         return 1;
     }
     auto done = TopicCommand(*options, streams, **client).run();
     if (!done) {
-        fmt::print(streams.out, "Error while executing topic command : {}\n", done.error().message);
+        say(streams.out, "Error while executing topic command : {}\n", done.error().message);
         log_error(streams, kLogger, done.error().str() + "\n");
         return 1;
     }

@@ -304,7 +304,7 @@ std::optional<std::string> not_exactly_one(const ParsedOptions& options,
 }
 
 int usage_error(Streams& streams, const OptionParser& parser, std::string_view message) {
-    fmt::print(streams.err, "{}\n{}", message, parser.help_table());
+    say(streams.err, "{}\n{}", message, parser.help_table());
     return 1;
 }
 
@@ -314,7 +314,7 @@ std::optional<int> help_or_version(Streams& streams, const OptionParser& parser,
         return usage_error(streams, parser, description);
     }
     if (options.has("version")) {
-        fmt::print(streams.out, "{}\n", kKafkaVersion);
+        say(streams.out, "{}\n", kKafkaVersion);
         return 0;
     }
     return std::nullopt;

@@ -5,8 +5,7 @@
 namespace moldau::cli {
 
 void print_overview(std::FILE* out) {
-    fmt::print(
-        out,
+    say(out,
         "Moldau {}: Apache Kafka {} in one program.\n"
         "\n"
         "Start a node:\n"
@@ -26,12 +25,12 @@ void print_overview(std::FILE* out) {
     std::string later;
     for (const Tool& tool : all_tools()) {
         if (tool.run != nullptr) {
-            fmt::print(out, "  {:<28}{}\n", tool.name, tool.summary);
+            say(out, "  {:<28}{}\n", tool.name, tool.summary);
         } else {
             later += fmt::format("{}{}", later.empty() ? "" : ", ", tool.name);
         }
     }
-    fmt::print(out, "\nNot here yet: {}.\n", later);
+    say(out, "\nNot here yet: {}.\n", later);
 }
 
 }  // namespace moldau::cli

@@ -128,21 +128,20 @@ std::string with_bootstrap_server(const Tool& tool, Arguments arguments) {
 
 int run_tool(const Tool& tool, Arguments arguments, Streams& streams) {
     if (asks_for_zookeeper(arguments)) {
-        fmt::print(
-            streams.err,
+        say(streams.err,
             "zookeeper is not a recognized option: there is no ZooKeeper any more, type: {}\n",
             with_bootstrap_server(tool, arguments));
         return 1;
     }
     if (tool.run == nullptr) {
-        fmt::print(streams.err, "{}: this tool is not part of Moldau yet\n", tool.name);
+        say(streams.err, "{}: this tool is not part of Moldau yet\n", tool.name);
         return 1;
     }
     return tool.run(arguments, streams);
 }
 
 int say_departed(const Departed& departed, Streams& streams) {
-    fmt::print(streams.err, "{}: {}\n", departed.name, departed.advice);
+    say(streams.err, "{}: {}\n", departed.name, departed.advice);
     return 1;
 }
 
@@ -174,7 +173,7 @@ int run_program(std::string_view program, Arguments arguments, Streams& streams)
         return 0;
     }
     if (command == "--version" || command == "version") {
-        fmt::print(streams.out, "moldau {} (Kafka {})\n", MOLDAU_VERSION, kKafkaVersion);
+        say(streams.out, "moldau {} (Kafka {})\n", MOLDAU_VERSION, kKafkaVersion);
         return 0;
     }
     if (const Tool* tool = find_tool(command)) {
@@ -187,7 +186,7 @@ int run_program(std::string_view program, Arguments arguments, Streams& streams)
     if (const Departed* departed = find_departed(command)) {
         return say_departed(*departed, streams);
     }
-    fmt::print(streams.err, "moldau: no tool is named '{}'; 'moldau' alone lists them\n", command);
+    say(streams.err, "moldau: no tool is named '{}'; 'moldau' alone lists them\n", command);
     return 1;
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
+
 namespace moldau::cli {
 
 // Where a tool reads and writes. The files outlive the call; tests hand in memory files.
@@ -16,6 +18,14 @@ struct Streams {
     std::FILE* out;
     std::FILE* err;
 };
+
+// Writes formatted text. Unlike fmt::print it is silent when the reader has gone away (`| head
+// -1`): a tool ends with the exit code of its work, as Kafka's do.
+template <typename... Args>
+void say(std::FILE* to, fmt::format_string<Args...> format, Args&&... args) {
+    std::string text = fmt::format(format, std::forward<Args>(args)...);
+    std::fwrite(text.data(), 1, text.size(), to);
+}
 
 using Arguments = std::span<const std::string>;
 using ToolFunction = int (*)(Arguments arguments, Streams& streams);

@@ -15,9 +15,9 @@ void log(Streams& streams, std::string_view level, std::string_view logger,
     auto ms = std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count() % 1000;
     std::tm local{};
     localtime_r(&second, &local);
-    fmt::print(streams.err, "[{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}] {} {} ({})\n",
-               local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
-               local.tm_sec, ms, level, message, logger);
+    say(streams.err, "[{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03}] {} {} ({})\n",
+        local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
+        local.tm_sec, ms, level, message, logger);
 }
 
 }  // namespace
