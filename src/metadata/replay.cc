@@ -20,17 +20,20 @@ Status apply(Image& image, const FeatureLevelRecord& record) {
             record.feature_level > kMetadataVersionLatest) {
             return fail(
                 ErrorCode::UnsupportedVersion,
-                "unsupported metadata.version in the metadata log: level={} supported={}-{}",
+                "this directory belongs to a cluster at metadata.version {}; supported here are {} "
+                "to {}: run the release that wrote it",
                 record.feature_level, kMetadataVersionMin, kMetadataVersionLatest);
         }
     } else if (record.feature_level != 0) {
         auto supported = supported_features().find(record.name);
         int16_t max = supported == supported_features().end() ? int16_t{0} : supported->second.max;
         if (record.feature_level > max) {
-            return fail(ErrorCode::UnsupportedVersion,
-                        "unsupported feature level in the metadata log: feature={} level={} "
-                        "supported=0-{}",
-                        record.name, record.feature_level, max);
+            return fail(
+                ErrorCode::UnsupportedVersion,
+                "this directory belongs to a cluster that uses {}={}; supported here is 0 to "
+                "{}: format with --feature {}={}, or lower the level with Kafka's "
+                "kafka-features.sh before moving the directory",
+                record.name, record.feature_level, max, record.name, max);
         }
     }
     if (record.feature_level == 0) {

@@ -1,10 +1,12 @@
 #include "server/node.h"
 
 #include <future>
+#include <mutex>
 
 #include "broker/broker_server.h"
 #include "broker/controller_apis.h"
 #include "broker/socket_server.h"
+#include "metadata/replay.h"
 #include "quorum/bootstrap_metadata.h"
 #include "quorum/controller_channel.h"
 #include "quorum/controller_host.h"
@@ -68,6 +70,16 @@ Status check_roles(const config::ServerConfig& config) {
     return {};
 }
 
+// What the directory was formatted with must be within what this program can do; once it is in the
+// log, it is too late to refuse.
+Status check_bootstrap(const quorum::BootstrapMetadata& bootstrap) {
+    metadata::Image image;
+    for (const metadata::VersionedRecord& record : bootstrap.records) {
+        MOLDAU_CHECK(metadata::replay(image, record.record));
+    }
+    return {};
+}
+
 // A listener's sink that is named when the port is bound and set before the first connection is
 // accepted: the quorum must know its port before the requests' destination can exist.
 class LateSink final : public broker::RequestSink {
@@ -96,11 +108,8 @@ struct Node::Impl {
     Status bind(const config::Endpoint& endpoint, bool is_controller);
     std::vector<config::Endpoint> with_real_ports(std::vector<config::Endpoint> advertised) const;
     quorum::QuorumOptions quorum_options() const;
-    void fault(const Error& error) {
-        if (environment.on_fault) {
-            environment.on_fault(error);
-        }
-    }
+    void fault(const Error& error);
+    void settle_start(Status outcome);
     void stop();
 
     const config::ServerConfig config;
@@ -117,7 +126,10 @@ struct Node::Impl {
     LateSink controller_sink;
     broker::SocketServer sockets;  // goes first: its connections use all of the above
     std::map<std::string, uint16_t, std::less<>> ports;
-    bool serving = false;  // the broker has begun to register
+    // Settled once: the broker runs, or something failed that it cannot run without.
+    std::once_flag start_settled;
+    std::promise<Status> start_outcome;
+    bool serving = false;  // the broker was let in: it must leave by controlled shutdown
     bool stopped = false;
 };
 
@@ -137,14 +149,25 @@ Status Node::Impl::start() {
     MOLDAU_CHECK(run_on(control_loop, [this] { return open_quorum(); }));
     sockets.start_accepting(true);
 
-    std::promise<void> running;
-    serving = true;
     broker->start(with_real_ports(config.advertised_broker_listeners()),
-                  [&running] { running.set_value(); });
-    running.get_future().wait();
+                  [this] { settle_start({}); });
+    MOLDAU_CHECK(start_outcome.get_future().get());
+    serving = true;
     sockets.start_accepting(false);
     MOLDAU_LOG_INFO(log, "[KafkaRaftServer nodeId={}] Kafka Server started", config.node_id());
     return {};
+}
+
+void Node::Impl::settle_start(Status outcome) {
+    std::call_once(start_settled, [&] { start_outcome.set_value(std::move(outcome)); });
+}
+
+// During the start a fault is the start's error; afterwards it is the owner's to act on.
+void Node::Impl::fault(const Error& error) {
+    settle_start(std::unexpected(error));
+    if (environment.on_fault) {
+        environment.on_fault(error);
+    }
 }
 
 Status Node::Impl::open_quorum() {
@@ -152,6 +175,7 @@ Status Node::Impl::open_quorum() {
                                                   environment.clock));
     MOLDAU_TRY(auto bootstrap,
                quorum::read_bootstrap_metadata(environment.files, config.metadata_log_dir()));
+    MOLDAU_CHECK(check_bootstrap(bootstrap));
     broker->broker().kraft_version = driver->kraft_version();
     loader = std::make_unique<quorum::MetadataLoader>([this] { return driver->high_watermark(); },
                                                       [this](const Error& error) { fault(error); });
@@ -271,8 +295,13 @@ void Node::Impl::stop() {
     }
     if (driver != nullptr) {
         Status closed = run_on(control_loop, [this]() -> Status {
-            registration->stop();
-            host->stop();
+            // A start that failed may have left off anywhere.
+            if (registration != nullptr) {
+                registration->stop();
+            }
+            if (host != nullptr) {
+                host->stop();
+            }
             return driver->shutdown();
         });
         if (!closed) {
