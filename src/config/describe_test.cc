@@ -35,14 +35,16 @@ TEST(Describe, synonyms_start_at_the_key_itself) {
 }
 
 TEST(Describe, a_broker_shows_every_layer_of_a_key) {
-    ServerConfig server = ServerConfig::for_tests({{"log.retention.hours", "168"}})
+    ServerConfig server = ServerConfig::for_tests({{"log.retention.hours", "5"}})
                               .with_dynamic({}, {{"log.retention.ms", "604800000"}});
     auto all = describe_broker(server);
     EXPECT_EQ(find(all, "log.retention.ms").synonyms,
               (std::vector<DescribedSynonym>{
                   {"log.retention.ms", "604800000", ConfigSource::DynamicBroker},
-                  {"log.retention.hours", "168", ConfigSource::StaticBroker},
+                  {"log.retention.hours", "5", ConfigSource::StaticBroker},
                   {"log.retention.hours", "168", ConfigSource::Default}}));
+    // The file's hours are listed, yet no longer in force.
+    EXPECT_EQ(find(all, "log.retention.hours").value, "168");
     EXPECT_FALSE(find(all, "log.retention.ms").read_only);
     EXPECT_TRUE(find(all, "num.partitions").read_only);
     EXPECT_EQ(find(all, "node.id").source, ConfigSource::StaticBroker);

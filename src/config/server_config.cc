@@ -129,14 +129,24 @@ void parse_all(const ConfigMap& merged, State& state, std::vector<std::string>& 
     }
 }
 
+// A dynamic key takes the place of its whole family: log.retention.ms set at run time drops the
+// log.retention.hours of the file, as in Kafka.
+void overlay(ConfigMap& merged, const ConfigMap& layer) {
+    for (const auto& [name, text] : layer) {
+        if (const ConfigKey* key = broker_config_def().find(name); key != nullptr) {
+            for (const Synonym& synonym : key->synonyms) {
+                merged.erase(std::string(synonym.name));
+            }
+        }
+        merged.insert_or_assign(name, text);
+    }
+}
+
 // The whole way from text to a checked state.
 Result<std::shared_ptr<const State>> build(std::shared_ptr<State> state, ConfigReport& report) {
     ConfigMap merged = state->static_configs;
-    for (const ConfigMap* layer : {&state->dynamic_defaults, &state->dynamic_overrides}) {
-        for (const auto& [name, text] : *layer) {
-            merged.insert_or_assign(name, text);
-        }
-    }
+    overlay(merged, state->dynamic_defaults);
+    overlay(merged, state->dynamic_overrides);
     parse_all(merged, *state, report.errors);
     if (report.errors.empty()) {
         state->log_config = make_log_config(*state);

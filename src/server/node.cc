@@ -19,6 +19,7 @@
 #include "runtime/file_system.h"
 #include "runtime/logging.h"
 #include "server/controller_registration.h"
+#include "server/metadata_directory.h"
 #include "storage/log_manager.h"
 
 namespace moldau::server {
@@ -103,6 +104,7 @@ struct Node::Impl {
     ~Impl() { stop(); }
 
     Status start();
+    Status find_metadata_directory();
     Status open_quorum();
     Status bind_listeners();
     Status bind(const config::Endpoint& endpoint, bool is_controller);
@@ -115,6 +117,7 @@ struct Node::Impl {
     const config::ServerConfig config;
     const Environment environment;
     runtime::LoopThread control_loop;
+    MetadataDirectory metadata_directory;
     std::unique_ptr<broker::BrokerServer> broker;
     std::unique_ptr<quorum::QuorumDriver> driver;
     std::unique_ptr<quorum::MetadataLoader> loader;
@@ -145,6 +148,7 @@ Status Node::Impl::start() {
                             .entropy = &environment.entropy,
                             .control_loop = &control_loop,
                             .on_fatal = [this](const Error& error) { fault(error); }}));
+    MOLDAU_CHECK(find_metadata_directory());
     MOLDAU_CHECK(bind_listeners());
     MOLDAU_CHECK(run_on(control_loop, [this] { return open_quorum(); }));
     sockets.start_accepting(true);
@@ -168,6 +172,21 @@ void Node::Impl::fault(const Error& error) {
     if (environment.on_fault) {
         environment.on_fault(error);
     }
+}
+
+// One of log.dirs, which the broker has locked already, or a directory of its own.
+Status Node::Impl::find_metadata_directory() {
+    std::string path = config.metadata_log_dir();
+    for (const storage::LogDirectory& directory : broker->broker().logs->directories()) {
+        if (directory.path == path) {
+            metadata_directory.id = directory.directory_id;
+            return {};
+        }
+    }
+    MOLDAU_TRY(metadata_directory,
+               open_metadata_directory(environment.files, path, broker->cluster_id(),
+                                       BrokerId(config.node_id())));
+    return {};
 }
 
 Status Node::Impl::open_quorum() {
@@ -216,11 +235,7 @@ quorum::QuorumOptions Node::Impl::quorum_options() const {
     options.node_id = BrokerId(config.node_id());
     options.cluster_id = broker->cluster_id();
     options.metadata_log_dir = config.metadata_log_dir();
-    for (const storage::LogDirectory& directory : broker->broker().logs->directories()) {
-        if (directory.path == options.metadata_log_dir) {
-            options.directory_id = directory.directory_id;
-        }
-    }
+    options.directory_id = metadata_directory.id;
     for (const config::Endpoint& endpoint :
          with_real_ports(config.advertised_controller_listeners())) {
         options.endpoints.push_back(

@@ -34,7 +34,7 @@ class Directories(unittest.TestCase):
     def test_an_unformatted_directory_is_refused(self):
         node = self.node()
         node.write_properties()
-        text = self.assert_refuses(node, r"(?i)no readable meta\.properties|not formatted")
+        text = self.assert_refuses(node, r"(?i)no (readable )?`?meta\.properties")
         if settings.server == "moldau":
             self.assertIn("kafka-storage", text)
             self.assertIn(str(node.log_dir), text)
@@ -142,8 +142,7 @@ class Directories(unittest.TestCase):
             self.skipTest("this machine does not allow mounting a small file system")
         self.addCleanup(os.rmdir, folder)
         self.addCleanup(subprocess.run, ["umount", "-l", folder])
-        node = self.node(properties={"log.dirs": f"{folder}/data", "metadata.log.dir": f"{folder}/../"
-                                     f"{os.path.basename(folder)}-meta"})
+        node = self.node(properties={"log.dirs": f"{folder}/data", "metadata.log.dir": f"{folder}-meta"})
         self.addCleanup(shutil.rmtree, f"{folder}-meta", True)
         if settings.server == "kafka":
             self.skipTest("Kafka stops on a full disk")
@@ -157,8 +156,9 @@ class Directories(unittest.TestCase):
                          timeout=180)
         self.assertRegex(done.stderr, r"(?i)error|exception")
         self.assertTrue(node.is_running(), node.tail())
+        # Without a group: its offsets topic would need room on the same disk.
         out = node.tool("kafka-console-consumer", "--bootstrap-server", node.bootstrap, "--topic", "full",
-                        "--from-beginning", "--timeout-ms", "4000", timeout=120)
+                        "--partition", "0", "--offset", "earliest", "--timeout-ms", "4000", timeout=120)
         self.assertGreater(out.stdout.count("\n"), 10)
 
     def test_sigterm_during_start_ends_cleanly(self):
