@@ -37,8 +37,8 @@ class TcpFrameStream final : public FrameStream {
           reader_(options.frame_bytes_max) {}
 
     void begin() {
-        // Bytes may have arrived before the descriptor was registered: ask once without waiting. Not
-        // from here, where the caller does not know its stream yet.
+        // Bytes may have arrived before the descriptor was registered: ask once without waiting,
+        // but not from here, where the caller does not know its stream yet.
         loop_.post([self = self()] { self->read_some(); });
     }
 

@@ -116,7 +116,8 @@ class Tools(unittest.TestCase):
         if RECORD:
             case.stdout, case.stderr, case.code = stdout, stderr, done.returncode
             return
-        expected, got = comparable(case, neutral("".join(line + "\n" for line in case.stdout))), comparable(case, stdout)
+        expected = comparable(case, neutral("".join(line + "\n" for line in case.stdout)))
+        got = comparable(case, stdout)
         self.assertEqual((case.code, expected), (done.returncode, got), done.stderr)
         if settings.server != "kafka":
             # Kafka's logger is not configured here: what it logs is compared for our tools only.
