@@ -502,6 +502,29 @@ Status check_thread_count(const ServerState& state, std::string_view name, int64
         name, wanted, why);
 }
 
+// The cleaner's threads follow the same rule in words of their own.
+Status check_cleaner_threads(const ServerState& state, int64_t wanted) {
+    int64_t current = state.get_long("log.cleaner.threads");
+    std::string why;
+    if (wanted < 1) {
+        why = "Log cleaner threads should be at least 1";
+    } else if (wanted < current / 2) {
+        why = fmt::format(
+            "Log cleaner threads cannot be reduced to less than half the current value {}",
+            current);
+    } else if (wanted > current * 2) {
+        why = fmt::format(
+            "Log cleaner threads cannot be increased to more than double the current value {}",
+            current);
+    } else {
+        return {};
+    }
+    return fail(ErrorCode::InvalidRequest,
+                "Invalid value org.apache.kafka.common.config.ConfigException: {} for "
+                "configuration Invalid dynamic configuration",
+                why);
+}
+
 Status check_bound(const ServerState& state, std::string_view name, int64_t value,
                    std::string_view bound, bool at_least) {
     if (bound.empty()) {
@@ -578,6 +601,9 @@ Status check_dynamic(const ServerState& state, const ConfigMap& proposed, bool p
         }
         if (is_thread_count(name)) {
             MOLDAU_CHECK(check_thread_count(state, name, std::get<int64_t>(*value)));
+        }
+        if (name == "log.cleaner.threads") {
+            MOLDAU_CHECK(check_cleaner_threads(state, std::get<int64_t>(*value)));
         }
     }
     if (!per_broker) {

@@ -5,12 +5,6 @@
 
 namespace moldau::quorum {
 
-namespace {
-
-constexpr Duration kRetryBackoff = milliseconds(50);
-
-}  // namespace
-
 struct LocalControllerChannel::Attempt {
     ControllerRequest request;
     ControllerReply reply;
@@ -20,7 +14,9 @@ struct LocalControllerChannel::Attempt {
 
 LocalControllerChannel::LocalControllerChannel(runtime::EventLoop& control_loop,
                                                ControllerHost& host)
-    : loop_(control_loop), host_(host) {}
+    : loop_(control_loop), host_(host) {
+    host_.on_activation([this] { retry_all(); });
+}
 
 LocalControllerChannel::~LocalControllerChannel() = default;
 
@@ -34,27 +30,32 @@ void LocalControllerChannel::send(ControllerRequest request, ControllerReply rep
     });
 }
 
-// When nobody leads: an election takes milliseconds, so it is tried again until the deadline.
+// While nobody leads the request waits for this node to become active: an election takes
+// milliseconds.
 void LocalControllerChannel::run(const std::shared_ptr<Attempt>& attempt) {
     host_.handle(attempt->request, [this, attempt](Result<protocol::Chain> result) {
         if (result || result.error().code != ErrorCode::NotController) {
             attempt->reply(std::move(result));
             return;
         }
-        if (loop_.now() + kRetryBackoff >= attempt->deadline) {
-            attempt->reply(fail(ErrorCode::RequestTimedOut,
-                                "no active controller within the time limit: api_key={}",
-                                attempt->request.api_key));
-            return;
-        }
         waiting_.insert(attempt);
-        attempt->timer = loop_.schedule_after(kRetryBackoff, [this, weak = std::weak_ptr(attempt)] {
-            if (auto waiting = weak.lock()) {
-                waiting_.erase(waiting);
-                run(waiting);
-            }
-        });
+        attempt->timer =
+            loop_.schedule_at(attempt->deadline, [this, weak = std::weak_ptr(attempt)] {
+                auto late = weak.lock();
+                if (late && waiting_.erase(late) == 1) {
+                    late->reply(fail(ErrorCode::RequestTimedOut,
+                                     "no active controller within the time limit: api_key={}",
+                                     late->request.api_key));
+                }
+            });
     });
+}
+
+void LocalControllerChannel::retry_all() {
+    for (const auto& attempt : std::exchange(waiting_, {})) {
+        attempt->timer.cancel();
+        run(attempt);
+    }
 }
 
 }  // namespace moldau::quorum

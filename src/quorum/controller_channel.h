@@ -73,7 +73,8 @@ class ControllerChannel {
 
 class LocalControllerChannel final : public ControllerChannel {
  public:
-    // Both must outlive the channel. Before the host leads, requests wait and are tried again.
+    // Both must outlive the channel. While the host does not lead, requests wait for it. Made
+    // before the control loop turns, or on it.
     LocalControllerChannel(runtime::EventLoop& control_loop, ControllerHost& host);
     // On the control loop, or after it has stopped. What still waits is dropped.
     ~LocalControllerChannel() override;
@@ -84,6 +85,7 @@ class LocalControllerChannel final : public ControllerChannel {
     struct Attempt;
 
     void run(const std::shared_ptr<Attempt>& attempt);
+    void retry_all();
 
     runtime::EventLoop& loop_;
     ControllerHost& host_;

@@ -71,6 +71,7 @@ struct ControllerHost::Impl {
     int64_t next_offset = 0;
     int64_t published_offset = -1;
     bool stopped = false;
+    std::vector<std::function<void()>> activation_listeners;
 
     runtime::Timer fencing_timer;
     runtime::Timer no_op_timer;
@@ -205,6 +206,9 @@ struct ControllerHost::Impl {
             return;
         }
         schedule_all();
+        for (const auto& listener : activation_listeners) {
+            listener();
+        }
     }
 
     void deactivate() {
@@ -323,6 +327,10 @@ bool ControllerHost::serves(int16_t api_key) {
 
 bool ControllerHost::is_active() const {
     return impl_->active_epoch.has_value();
+}
+
+void ControllerHost::on_activation(std::function<void()> listener) {
+    impl_->activation_listeners.push_back(std::move(listener));
 }
 
 void ControllerHost::on_commit(const CommittedBatch& batch) {

@@ -55,6 +55,8 @@ class ControllerHost final : public RaftListener, public MetadataPublisher {
     static bool serves(int16_t api_key);
 
     bool is_active() const;
+    // `listener` runs, on the control loop, each time this node becomes the active controller.
+    void on_activation(std::function<void()> listener);
 
     void on_commit(const CommittedBatch& batch) override;
     void on_load_snapshot(SnapshotReader& snapshot) override;
