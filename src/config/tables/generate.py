@@ -197,11 +197,13 @@ def compiled():
 
 
 def main():
-    if sys.argv[1] == "--document":
+    if len(sys.argv) == 3 and sys.argv[1] == "--document":
         pathlib.Path(sys.argv[2]).write_text(document())
-    elif sys.argv[1] == "--check-document":
+    elif len(sys.argv) == 3 and sys.argv[1] == "--check-document":
         if pathlib.Path(sys.argv[2]).read_text() != document():
             sys.exit(f"{sys.argv[2]} is out of date: run generate.py --document {sys.argv[2]}")
+    elif len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     else:
         pathlib.Path(sys.argv[1]).write_text(compiled())
 
