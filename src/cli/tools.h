@@ -6,6 +6,9 @@
 
 namespace moldau::cli {
 
+int run_kafka_broker_api_versions(Arguments arguments, Streams& streams);
+int run_kafka_configs(Arguments arguments, Streams& streams);
+int run_kafka_get_offsets(Arguments arguments, Streams& streams);
 int run_kafka_consumer_groups(Arguments arguments, Streams& streams);
 int run_kafka_dump_log(Arguments arguments, Streams& streams);
 int run_kafka_console_consumer(Arguments arguments, Streams& streams);

@@ -167,8 +167,11 @@ class Admin {
         std::span<const ConfigResource> resources, bool synonyms = false);
     Status alter_configs(const ConfigResource& resource, std::span<const ConfigChange> changes,
                          bool validate_only = false);
+    // Names of the resources of that type that have a configuration of their own.
+    Result<std::vector<std::string>> list_config_resources(ConfigResourceType type);
     // Empty when the cluster does not tell.
     Result<std::map<TopicPartition, Reassignment>> list_reassignments();
+    // Brokers; controllers when the client's bootstrap addresses are those of controllers.
     Result<std::vector<Node>> describe_cluster();
 
     // Errors stay with their partition.
@@ -194,6 +197,8 @@ class Admin {
                                                             const std::set<TopicPartition>& of);
 
  private:
+    Target target_of(const ConfigResource& resource) const;
+
     Client& client_;
 };
 

@@ -10,6 +10,7 @@
 #include "protocol/messages/describe_configs.h"
 #include "protocol/messages/describe_topic_partitions.h"
 #include "protocol/messages/incremental_alter_configs.h"
+#include "protocol/messages/list_config_resources.h"
 #include "protocol/messages/list_offsets.h"
 #include "protocol/messages/list_partition_reassignments.h"
 
@@ -180,16 +181,11 @@ Result<std::vector<TopicDescription>> Admin::describe_topics(std::span<const std
 
 Result<std::map<ConfigResource, std::vector<ConfigEntry>>> Admin::describe_configs(
     std::span<const ConfigResource> resources, bool synonyms) {
-    // A broker's own configuration is asked of that broker, everything else of any.
     std::map<std::optional<int32_t>, std::vector<ConfigResource>> by_node;
     for (const ConfigResource& resource : resources) {
-        bool own = (resource.type == ConfigResourceType::Broker && !resource.name.empty()) ||
-                   resource.type == ConfigResourceType::BrokerLogger;
-        std::optional<int32_t> node;
-        if (own) {
-            node = static_cast<int32_t>(std::strtol(resource.name.c_str(), nullptr, 10));
-        }
-        by_node[node].push_back(resource);
+        Target target = target_of(resource);
+        const auto* broker = std::get_if<BrokerWithId>(&target);
+        by_node[broker == nullptr ? std::nullopt : std::optional(broker->id)].push_back(resource);
     }
     std::map<ConfigResource, std::vector<ConfigEntry>> described;
     for (const auto& [node, asked] : by_node) {
@@ -232,6 +228,31 @@ Result<std::map<ConfigResource, std::vector<ConfigEntry>>> Admin::describe_confi
     return described;
 }
 
+// A broker's own configuration is a matter of that broker, everything else of any node.
+Target Admin::target_of(const ConfigResource& resource) const {
+    bool own = (resource.type == ConfigResourceType::Broker && !resource.name.empty()) ||
+               resource.type == ConfigResourceType::BrokerLogger;
+    if (!own || client_.config().controllers) {
+        return AnyNode{};
+    }
+    return BrokerWithId{static_cast<int32_t>(std::strtol(resource.name.c_str(), nullptr, 10))};
+}
+
+Result<std::vector<std::string>> Admin::list_config_resources(ConfigResourceType type) {
+    protocol::ListConfigResourcesRequest request;
+    request.resource_types.push_back(static_cast<int8_t>(type));
+    MOLDAU_TRY(auto response, client_.call<protocol::ListConfigResourcesResponse>(
+                                  AnyNode{}, std::move(request), "listConfigResources"));
+    if (response.error_code != 0) {
+        return fail(wire_error(response.error_code, std::nullopt));
+    }
+    std::vector<std::string> names;
+    for (auto& resource : response.config_resources) {
+        names.push_back(std::move(resource.resource_name));
+    }
+    return names;
+}
+
 Status Admin::alter_configs(const ConfigResource& resource, std::span<const ConfigChange> changes,
                             bool validate_only) {
     protocol::IncrementalAlterConfigsRequest request;
@@ -247,13 +268,7 @@ Status Admin::alter_configs(const ConfigResource& resource, std::span<const Conf
         one.configs.push_back(std::move(config));
     }
     request.resources.push_back(std::move(one));
-    bool own = (resource.type == ConfigResourceType::Broker && !resource.name.empty()) ||
-               resource.type == ConfigResourceType::BrokerLogger;
-    Target target = AnyNode{};
-    if (own) {
-        target =
-            BrokerWithId{static_cast<int32_t>(std::strtol(resource.name.c_str(), nullptr, 10))};
-    }
+    Target target = target_of(resource);
     return until_controller(client_, [&]() -> Status {
         MOLDAU_TRY(auto response, client_.call<protocol::IncrementalAlterConfigsResponse>(
                                       target, request, "incrementalAlterConfigs"));
@@ -296,8 +311,13 @@ Result<std::map<TopicPartition, Reassignment>> Admin::list_reassignments() {
 }
 
 Result<std::vector<Node>> Admin::describe_cluster() {
+    protocol::DescribeClusterRequest request;
+    constexpr int8_t kControllers = 2;
+    if (client_.config().controllers) {
+        request.endpoint_type = kControllers;
+    }
     MOLDAU_TRY(auto response, client_.call<protocol::DescribeClusterResponse>(
-                                  AnyNode{}, protocol::DescribeClusterRequest(), "listNodes"));
+                                  AnyNode{}, std::move(request), "listNodes"));
     if (response.error_code != 0) {
         return fail(wire_error(response.error_code, response.error_message));
     }

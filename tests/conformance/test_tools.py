@@ -16,7 +16,8 @@ from harness import settings
 from harness.node import Node, environment
 
 HERE = pathlib.Path(__file__).resolve().parent / "tools"
-TOOLS = ("kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups")
+TOOLS = ("kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups", "kafka-configs",
+         "kafka-get-offsets")
 RECORD = os.environ.get("MOLDAU_RECORD") == "1"
 
 
@@ -66,6 +67,7 @@ def neutral(text):
         line = re.sub(r"CreateTime:\d+", "CreateTime:<ts>", line)
         line = re.sub(r"TopicId: [\w-]{22}", "TopicId: <uuid>", line)
         line = re.sub(r"console-consumer-\d+", "console-consumer-<num>", line)
+        line = re.sub(r"localhost:\d{4,5} --", "localhost:<port> --", line)
         line = re.sub(r"localhost:\d+  \(", "localhost:<port>  (", line)
         # Lists inside a line that Kafka takes from hash tables.
         line = re.sub(r"(?<=Configs: )\S+|(?<=consumer groups \().*?(?=\))|(?<=options: ).*|(?<=scenarios: \[).*(?=\])",
@@ -129,6 +131,9 @@ class Tools(unittest.TestCase):
 
     def test_console(self):
         self.run_file("console")
+
+    def test_configs(self):
+        self.run_file("configs")
 
     def test_groups(self):
         self.run_file("groups")
