@@ -456,6 +456,64 @@ public class GroupTrace {
         ask("fetch all", ApiKeys.OFFSET_FETCH, 9, fetch(9, true, "simple"));
     }
 
+    static String[] stablePair(String group, int session, int rebalance) throws Exception {
+        String a = newMember(group, "range");
+        client.ask(ApiKeys.JOIN_GROUP, 9, timed(join(group, a, null, "range"), session, rebalance));
+        client.ask(ApiKeys.SYNC_GROUP, 5, sync(group, a, 1, null, 5, a));
+        String b = newMember(group, "range");
+        try (Client other = new Client()) {
+            other.send(ApiKeys.JOIN_GROUP, 9, timed(join(group, b, null, "range"), session, rebalance));
+            Thread.sleep(200);
+            client.ask(ApiKeys.JOIN_GROUP, 9, timed(join(group, a, null, "range"), session, rebalance));
+            other.receive(20000);
+        }
+        return new String[]{a, b};
+    }
+
+    static JoinGroupRequestData timed(JoinGroupRequestData data, int session, int rebalance) {
+        return data.setSessionTimeoutMs(session).setRebalanceTimeoutMs(rebalance);
+    }
+
+    // Beats until the answer is not "go on", and tells after how many seconds.
+    static void beatUntilNews(String what, String group, String member) throws Exception {
+        long start = System.currentTimeMillis();
+        HeartbeatResponseData answer;
+        do {
+            Thread.sleep(50);
+            answer = (HeartbeatResponseData) client.ask(ApiKeys.HEARTBEAT, 4, beat(group, member, 2, null));
+        } while (answer.errorCode() == 0 && System.currentTimeMillis() - start < 15000);
+        long seconds = Math.round((System.currentTimeMillis() - start - 50) / 1000.0);
+        System.out.println(what + " -> code " + answer.errorCode() + " after " + seconds + " s");
+    }
+
+    static void times() throws Exception {
+        String[] silent = stablePair("silent", 6000, 9000);
+        client.ask(ApiKeys.SYNC_GROUP, 5, sync("silent", silent[0], 2, null, 5, silent));
+        client.ask(ApiKeys.SYNC_GROUP, 5, sync("silent", silent[1], 2, null, 5));
+        beatUntilNews("a member falls silent", "silent", silent[0]);
+        ask("describe", ApiKeys.DESCRIBE_GROUPS, 6, new DescribeGroupsRequestData().setGroups(List.of("silent")));
+
+        String[] lazy = stablePair("lazy", 20000, 3000);
+        client.ask(ApiKeys.SYNC_GROUP, 5, sync("lazy", lazy[0], 2, null, 5, lazy));
+        beatUntilNews("a member does not sync", "lazy", lazy[0]);
+        ask("describe", ApiKeys.DESCRIBE_GROUPS, 6, new DescribeGroupsRequestData().setGroups(List.of("lazy")));
+
+        String[] slow = stablePair("slow", 20000, 3000);
+        client.ask(ApiKeys.SYNC_GROUP, 5, sync("slow", slow[0], 2, null, 5, slow));
+        try (Client other = new Client()) {
+            other.ask(ApiKeys.SYNC_GROUP, 5, sync("slow", slow[1], 2, null, 5));
+            long start = System.currentTimeMillis();
+            ask("one rejoins, the other is too slow", ApiKeys.JOIN_GROUP, 9,
+                timed(join("slow", slow[0], null, "range"), 20000, 3000));
+            System.out.println("after " + Math.round((System.currentTimeMillis() - start) / 1000.0) + " s");
+            ask("the slow one", ApiKeys.HEARTBEAT, 4, beat("slow", slow[1], 2, null));
+        }
+        // What comes next must not depend on how long it takes.
+        client.ask(ApiKeys.LEAVE_GROUP, 5, leave("silent", 5, silent));
+        client.ask(ApiKeys.LEAVE_GROUP, 5, leave("lazy", 5, lazy));
+        client.ask(ApiKeys.LEAVE_GROUP, 5, leave("slow", 5, slow));
+    }
+
     static void awaitReady() throws Exception {
         for (int i = 0; i < 300; i++) {
             FindCoordinatorResponseData found = (FindCoordinatorResponseData)
@@ -482,6 +540,7 @@ public class GroupTrace {
         refusals();
         rebalance();
         staticMembers();
+        times();
         offsets();
     }
 }
