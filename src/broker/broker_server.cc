@@ -10,6 +10,7 @@
 #include "broker/coordinator_log.h"
 #include "broker/fetch_session.h"
 #include "broker/handlers/registry.h"
+#include "broker/isr_proposals.h"
 #include "broker/metadata_cache.h"
 #include "broker/producer_id_manager.h"
 #include "broker/replica_manager.h"
@@ -79,6 +80,7 @@ struct BrokerServer::Impl {
     std::vector<std::unique_ptr<runtime::LoopThread>> data_loops;
     runtime::LoopThread coordinator_loop;
     std::unique_ptr<storage::LogManager> logs;
+    std::unique_ptr<IsrProposals> isr_proposals;
     std::unique_ptr<ReplicaManager> replicas;
     std::unique_ptr<FetchSessions> fetch_sessions;
     std::unique_ptr<ProducerIdManager> producer_ids;
@@ -130,12 +132,18 @@ void BrokerServer::Impl::make_parts() {
         data_loops.back()->start();
     }
     coordinator_loop.start();
+    isr_proposals =
+        std::make_unique<IsrProposals>(node_id, broker.epoch, *dependencies.control_loop);
     replicas = std::make_unique<ReplicaManager>(PartitionContext{
         .local = BrokerId(node_id),
         .lag_max = milliseconds(static_config.replica_lag_time_max_ms()),
         .logs = logs.get(),
         .clock = dependencies.clock,
         .disk = &disk,
+        .propose =
+            [this](std::shared_ptr<Partition> partition, replication::IsrProposal proposal) {
+                isr_proposals->submit(std::move(partition), std::move(proposal));
+            },
     });
     runtime::Entropy* entropy = dependencies.entropy;
     fetch_sessions = std::make_unique<FetchSessions>(
@@ -208,6 +216,7 @@ std::vector<runtime::LoopThread*> BrokerServer::data_loops() {
 void BrokerServer::set_controller(quorum::ControllerChannel& controller) {
     impl_->broker.controller = &controller;
     impl_->producer_ids->set_controller(controller);
+    impl_->isr_proposals->set_controller(controller);
     impl_->auto_topics = std::make_unique<AutoTopicCreator>(controller, impl_->config);
     impl_->broker.auto_topics = impl_->auto_topics.get();
 }
@@ -296,6 +305,9 @@ void BrokerServer::Impl::start_periodic_work() {
     if (flush_ms < (1LL << 40)) {
         repeat(initial, every_ms(flush_ms), [all] { all->flush_dirty_logs(); });
     }
+    Duration lag = every_ms(static_config.replica_lag_time_max_ms()) / 2;
+    repeat(lag, lag,
+           [this] { replicas->for_each([](Partition& partition) { partition.check_lag(); }); });
     repeat(initial, kDeletionInterval, [all] { all->remove_deleted(); });
 }
 
@@ -361,6 +373,7 @@ void BrokerServer::stop() {
     }
     auto quiet = [&impl] {
         impl.timers.clear();
+        impl.isr_proposals->stop();
         if (impl.lifecycle != nullptr) {
             impl.lifecycle->stop();
         }

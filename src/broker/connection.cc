@@ -164,7 +164,12 @@ void Connection::set_client_software(std::string name, std::string version) {
 }
 
 void Connection::close() {
-    if (stream_ != nullptr && stream_->is_open()) {
+    if (stream_ == nullptr || !stream_->is_open()) {
+        return;
+    }
+    // Answers of earlier requests go out first, as far as the socket takes them.
+    stream_->flush();
+    if (stream_->is_open()) {
         stream_->close();
         closed();
     }

@@ -88,6 +88,45 @@ void Partition::config_changed() {
     }
 }
 
+void Partition::check_lag() {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (leader_ && registration_.replicas.size() > 1) {
+        leader_->lag_checked(context_.clock->monotonic());
+        settle(0, after);
+    }
+}
+
+void Partition::proposal_accepted(LeaderEpoch leader_epoch, std::vector<BrokerId> isr,
+                                  int32_t partition_epoch, bool recovering) {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (!leader_ || leader_epoch != registration_.leader_epoch ||
+        partition_epoch < registration_.partition_epoch) {
+        return;  // the metadata log was faster
+    }
+    registration_.isr = std::move(isr);
+    registration_.partition_epoch = partition_epoch;
+    registration_.recovering = recovering;
+    leader_->proposal_accepted(registration_, context_.clock->monotonic());
+    settle(0, after);
+}
+
+void Partition::proposal_rejected() {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (leader_) {
+        leader_->proposal_rejected();
+        settle(0, after);
+    }
+}
+
+void Partition::submit_proposal() {
+    if (auto proposal = leader_->take_proposal()) {
+        context_.propose(shared_from_this(), std::move(*proposal));
+    }
+}
+
 void Partition::stop() {
     Aftermath after;
     MutexLock lock(mutex_);
@@ -134,6 +173,7 @@ void Partition::begin_leadership() {
     }
     flushed_end_ = log_->recovery_point();
     flush_wanted_ = Offset(0);
+    submit_proposal();
 }
 
 Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_epoch) {
@@ -198,7 +238,7 @@ std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes
         leader_->appended(outcome.log.log_end_offset);
     }
     settle(static_cast<int64_t>(records.size()), after);
-    flush_if_needed();
+    flush_if_needed(after);
     Offset end = outcome.log.last_offset + 1;
     outcome.flushed = acknowledged(end, false).has_value();
     outcome.committed = acknowledged(end, true) == Status();
@@ -229,6 +269,7 @@ void Partition::settle(int64_t bytes, Aftermath& after) {
         after.high_watermark = leader_->high_watermark();
     }
     acknowledge_waiters(after);
+    submit_proposal();
 }
 
 std::optional<Status> Partition::acknowledged(Offset end, bool all_replicas) const {
@@ -283,7 +324,7 @@ void Partition::fail_waiters(const Error& error, Aftermath& after) {
     produce_waiters_.clear();
 }
 
-void Partition::flush_if_needed() {
+void Partition::flush_if_needed(Aftermath& after) {
     if (flushing_ || flush_wanted_ <= flushed_end_) {
         return;
     }
@@ -292,7 +333,7 @@ void Partition::flush_if_needed() {
         return log_->begin_flush();
     }();
     if (!begun) {
-        return;  // the log has failed; its waiters hear of it from the directory's end
+        return fail_waiters(for_clients(begun.error()), after);
     }
     flushing_ = true;
     context_.disk->submit([self = shared_from_this(), task = std::move(*begun)]() mutable {
@@ -318,7 +359,7 @@ void Partition::flush_ended(const storage::FlushTask& task, const Status& outcom
     }
     flushed_end_ = std::max(flushed_end_, task.end_offset());
     acknowledge_waiters(after);
-    flush_if_needed();
+    flush_if_needed(after);
 }
 
 Result<PartitionRead> Partition::read(const ReadRequest& request) {

@@ -33,6 +33,8 @@ class LogManager;
 
 namespace moldau::broker {
 
+class Partition;
+
 // What all partitions of a broker share.
 struct PartitionContext {
     BrokerId local;
@@ -40,6 +42,9 @@ struct PartitionContext {
     storage::LogManager* logs = nullptr;
     runtime::Clock* clock = nullptr;
     runtime::DiskPool* disk = nullptr;
+    // Takes what the leader wants of its in-sync set to the controller. Called under the
+    // partition's lock: must only hand over.
+    std::function<void(std::shared_ptr<Partition>, replication::IsrProposal)> propose;
 };
 
 // A parked fetch. Several partitions hold it; the first that satisfies it fires it, once.
@@ -116,6 +121,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
     Status metadata_changed(BrokerId leader, replication::Registration registration,
                             const Uuid& directory, bool open_now);
     void config_changed();
+    // Looks for followers that fell behind.
+    void check_lag();
+    // The controller's answer to a proposal.
+    void proposal_accepted(LeaderEpoch leader_epoch, std::vector<BrokerId> isr,
+                           int32_t partition_epoch, bool recovering);
+    void proposal_rejected();
     // The partition is no more: everything waiting is woken and fails.
     void stop();
 
@@ -189,6 +200,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     // The open log, when this broker leads and the reader's epoch is ours.
     Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch) REQUIRES(mutex_);
     void begin_leadership() REQUIRES(mutex_);
+    void submit_proposal() REQUIRES(mutex_);
     // Tells log and waiters how far the watermark is; `bytes` were appended just now.
     void settle(int64_t bytes, Aftermath& after) REQUIRES(mutex_);
     // Whether `end` may be acknowledged; nullopt: not yet.
@@ -200,7 +212,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     // Leadership is gone: nobody here will learn more.
     void fail_waiters(const Error& error, Aftermath& after) REQUIRES(mutex_);
     // Starts a flush on the disk pool unless one runs; its end starts the next if need be.
-    void flush_if_needed() REQUIRES(mutex_);
+    void flush_if_needed(Aftermath& after) REQUIRES(mutex_);
     void flush_ended(const storage::FlushTask& task, const Status& outcome);
 
     const PartitionContext& context_;

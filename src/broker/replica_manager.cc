@@ -22,7 +22,7 @@ std::vector<BrokerId> ids_of(const std::vector<int32_t>& numbers) {
 
 }  // namespace
 
-ReplicaManager::ReplicaManager(PartitionContext context) : context_(context) {}
+ReplicaManager::ReplicaManager(PartitionContext context) : context_(std::move(context)) {}
 
 ReplicaManager::~ReplicaManager() = default;
 

@@ -55,10 +55,9 @@ class TcpFrameStream final : public FrameStream {
     }
 
     void flush() override {
-        if (delivering_ || waiting_to_write_) {
-            return;
+        if (!waiting_to_write_) {
+            write_some();
         }
-        write_some();
     }
 
     size_t pending_bytes() const override { return output_bytes_; }

@@ -100,7 +100,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
                                              const StreamOptions& options = {});
     virtual ~FrameStream() = default;
 
-    // Queues bytes for output; they leave at the end of on_frames, or with flush().
+    // Queues bytes for output; they leave with flush(), or together at the end of on_frames.
     virtual void send(std::vector<Bytes> chain) = 0;
     virtual void flush() = 0;
     // Output that the socket has not taken yet.
