@@ -93,12 +93,6 @@ std::vector<RunningServer> running_servers(const std::string& proc) {
         if (error != std::errc() || at != name.data() + name.size() || pid == getpid()) {
             continue;
         }
-        // The wrapper script has the same words; only the program itself is a node.
-        fs::path program = fs::read_symlink(entry.path() / "exe", ignored);
-        bool is_moldau = program.filename().string().starts_with("moldau");
-        if (!is_moldau) {
-            continue;
-        }
         fs::path directory = fs::read_symlink(entry.path() / "cwd", ignored);
         if (auto server = server_of_command_line(words_of(entry.path() / "cmdline"), directory)) {
             server->pid = pid;

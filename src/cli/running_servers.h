@@ -19,7 +19,8 @@ struct RunningServer {
 };
 
 // What a command line says, when it is one that starts a node: kafka-server-start by name of the
-// program or as its first argument. `directory` resolves a relative properties file.
+// program or as its first argument. A wrapper script does not count: its first word is the shell.
+// `directory` resolves a relative properties file.
 std::optional<RunningServer> server_of_command_line(const std::vector<std::string>& words,
                                                     const std::string& directory);
 

@@ -24,14 +24,13 @@ TEST(RunningServers, a_start_command_is_known_by_name_and_by_first_argument) {
     EXPECT_FALSE(server_of_command_line({}, "/srv"));
 }
 
-TEST(RunningServers, proc_is_searched_for_the_program_itself) {
+TEST(RunningServers, proc_is_searched_for_the_program_and_not_its_wrapper) {
     fs::path root = fs::temp_directory_path() / ("moldau-proc-" + std::to_string(getpid()));
     auto add = [&](std::string pid, std::string program) {
         fs::create_directories(root / pid);
-        fs::create_symlink(program, root / pid / "exe");
         fs::create_symlink(root, root / pid / "cwd");
         std::ofstream(root / pid / "cmdline", std::ios::binary)
-            << "moldau" << '\0' << "kafka-server-start" << '\0' << "s.properties" << '\0';
+            << program << '\0' << "kafka-server-start" << '\0' << "s.properties" << '\0';
     };
     add("11", "/usr/bin/moldau");
     add("12", "/bin/sh");

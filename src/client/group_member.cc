@@ -118,6 +118,9 @@ void GroupMember::on_poll(MonotonicTime now) {
 }
 
 void GroupMember::look(MonotonicTime now) {
+    if (state_ != State::Looking) {
+        keeps_place_ = state_ == State::Stable;
+    }
     state_ = State::Looking;
     heartbeat_in_flight_ = false;
     retry_at_.reset();
@@ -134,6 +137,12 @@ void GroupMember::on_coordinator(MonotonicTime now, bool found) {
         return;
     }
     last_heard_ = now;
+    if (std::exchange(keeps_place_, false)) {
+        // The group lives on with its members: a heartbeat tells whether this is still one.
+        state_ = State::Stable;
+        heartbeat_due_ = now;
+        return;
+    }
     rejoin(now);
 }
 

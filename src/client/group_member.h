@@ -7,6 +7,7 @@
 //
 // States, with what leads on:
 //   Resting    -> Looking    on a subscription while the application polls
+//   Looking    -> Stable     coordinator found, and the member was stable before it was lost
 //   Looking    -> Revoking   coordinator found, partitions are owned; -> Joining when none is
 //   Revoking   -> Joining    when the shell says that the partitions are given back (committed)
 //   Joining    -> Syncing    on a successful JoinGroup answer
@@ -114,6 +115,7 @@ class GroupMember {
     std::map<std::string, int32_t> counts_;
     std::map<std::string, int32_t> counts_assigned_;  // when this leader shared out
     bool leads_ = false;
+    bool keeps_place_ = false;  // Looking: was Stable before
     std::string member_id_;
     std::string protocol_name_;
     int32_t generation_ = -1;

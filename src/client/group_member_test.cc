@@ -144,6 +144,25 @@ TEST_F(GroupMemberTest, a_moved_coordinator_is_looked_up_and_the_place_is_kept) 
     EXPECT_FALSE(ready().find_coordinator);
     wait(milliseconds(100));
     EXPECT_TRUE(ready().find_coordinator);
+    // The member goes on where it was: joining again would make it read records twice.
+    member_->on_coordinator(now_, true);
+    wait(Duration(0));
+    effects = ready();
+    EXPECT_FALSE(effects.revoke.has_value());
+    EXPECT_FALSE(effects.join.has_value());
+    EXPECT_TRUE(effects.heartbeat.has_value());
+    EXPECT_EQ(member_->owned().size(), 1u);
+}
+
+TEST_F(GroupMemberTest, a_coordinator_lost_while_joining_is_joined_again) {
+    member_->on_poll(now_);
+    ready();
+    member_->on_coordinator(now_, true);
+    ready();
+    answer_join(ErrorCode::NotCoordinator, "");
+    EXPECT_TRUE(ready().find_coordinator);
+    member_->on_coordinator(now_, true);
+    EXPECT_TRUE(ready().join.has_value());
 }
 
 TEST_F(GroupMemberTest, a_leader_rejoins_when_a_topic_grew) {
