@@ -91,7 +91,10 @@ Error Log::refused(const Error& cause, std::string_view action) {
     Error error{ErrorCode::KafkaStorageError,
                 fmt::format("{}: partition={} cause={}", action, name_, cause.message)};
     if (runtime::is_disk_full(cause)) {
-        MOLDAU_LOG_WARN(logger, "{}", error.message);
+        // Clients come back at once: one line per spell of fullness is enough.
+        if (!std::exchange(device_full_, true)) {
+            MOLDAU_LOG_WARN(logger, "{}", error.message);
+        }
         return error;
     }
     if (!failed_) {
@@ -273,6 +276,7 @@ std::expected<AppendResult, AppendError> Log::append_as_leader(const Bytes& reco
             }
             return checked(written, "append failed");
         }
+        device_full_ = false;
         log_end_offset_ = header.next_offset();
         return apply_producers(changes, log_end_offset_);
     };

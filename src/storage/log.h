@@ -140,6 +140,7 @@ class FlushTask {
     friend class Log;
     Offset end_offset_;
     uint64_t truncations_ = 0;
+    uint64_t directory_changes_ = 0;
     runtime::FileSystem* files_ = nullptr;
     std::vector<std::shared_ptr<runtime::File>> to_sync_;
     std::vector<std::string> directories_;  // whose entries changed
@@ -327,8 +328,11 @@ class Log {
     TimestampMs segment_created_ms_ = 0;
     uint64_t truncations_ = 0;  // a flush begun before a truncation proves nothing after it
     TimestampMs last_flush_ms_ = 0;
-    bool directory_unsynced_ = false;
+    // Names made, renamed or removed in the directory; how many of these a sync has covered.
+    uint64_t directory_changes_ = 0;
+    uint64_t directory_changes_synced_ = 0;
     bool parent_unsynced_ = false;  // the directory itself is new
+    bool device_full_ = false;      // the last append found no room
     bool failed_ = false;
     bool closed_ = false;
     std::optional<Error> failure_;

@@ -156,7 +156,7 @@ class LogLoader {
             }
             std::string from = runtime::join_path(log_.dir_, entry.name);
             MOLDAU_CHECK(files_.rename(from, from.substr(0, from.size() - kSwapSuffix.size())));
-            log_.directory_unsynced_ = true;
+            ++log_.directory_changes_;
         }
         return {};
     }
@@ -263,7 +263,7 @@ class LogLoader {
             Offset base = log_.segments_.back()->base_offset();
             log_.segments_.pop_back();
             MOLDAU_CHECK(Segment::remove_files(files_, log_.dir_, base, false));
-            log_.directory_unsynced_ = true;
+            ++log_.directory_changes_;
         }
         return {};
     }

@@ -100,7 +100,7 @@ Status Log::start_segment(Offset base, TimestampMs now) {
     }
     segments_.push_back(std::move(*segment));
     segment_created_ms_ = now;
-    directory_unsynced_ = true;
+    ++directory_changes_;
     // Spread by name and offset, so that partitions created together do not roll together.
     segment_jitter_ms_ =
         config_->segment_jitter_ms <= 0
@@ -133,7 +133,7 @@ Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
         }
         std::erase(warm_, &segment);
         segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(first));
-        directory_unsynced_ = true;
+        ++directory_changes_;
         MOLDAU_CHECK(remove_snapshot(base));
     }
     doomed_.push_back(std::move(doomed));
@@ -141,8 +141,10 @@ Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
 }
 
 Status Log::sync_directory() {
-    directory_unsynced_ = false;
-    return checked(context_.cache->files().sync_directory(dir_), "directory cannot be synced");
+    MOLDAU_CHECK(
+        checked(context_.cache->files().sync_directory(dir_), "directory cannot be synced"));
+    directory_changes_synced_ = directory_changes_;
+    return {};
 }
 
 Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
@@ -349,10 +351,11 @@ Result<FlushTask> Log::begin_flush(bool rolled_only) {
             task.to_sync_.insert(task.to_sync_.end(), files->begin(), files->end());
         }
     }
-    if (std::exchange(directory_unsynced_, false)) {
+    task.directory_changes_ = directory_changes_;
+    if (directory_changes_ != directory_changes_synced_) {
         task.directories_.push_back(dir_);
     }
-    if (std::exchange(parent_unsynced_, false)) {
+    if (parent_unsynced_) {
         task.directories_.push_back(runtime::parent_path(dir_));
     }
     return task;
@@ -364,6 +367,8 @@ Status Log::end_flush(const FlushTask& task, const Status& outcome) {
         return fail(
             refused({ErrorCode::KafkaStorageError, outcome.error().message}, "flush failed"));
     }
+    directory_changes_synced_ = std::max(directory_changes_synced_, task.directory_changes_);
+    parent_unsynced_ = false;
     if (task.truncations_ == truncations_) {
         recovery_point_ = std::max(recovery_point_, task.end_offset_);
     }

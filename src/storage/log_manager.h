@@ -102,10 +102,10 @@ class LogManager {
     void update_config(std::string_view topic);
 
     // Periodic work.
-    void checkpoint_recovery_points();
+    void checkpoint_recovery_points();  // syncs rolled segments first
     void checkpoint_log_start_offsets();
     void checkpoint_high_watermarks();
-    void flush_dirty_logs();  // by flush.ms, and rolled segments
+    void flush_dirty_logs();  // by flush.ms
     void apply_retention();   // retention, expiry of producers
     void remove_deleted();    // files and directories whose delay has passed
 

@@ -257,7 +257,7 @@ TEST_F(LogManagerTest, a_failed_directory_refuses_its_logs_and_is_reported_once)
     EXPECT_TRUE(described[0].error || described[1].error);
 }
 
-TEST_F(LogManagerTest, flushes_rolled_segments_and_remembers_how_far) {
+TEST_F(LogManagerTest, checkpointing_recovery_points_syncs_rolled_segments_first) {
     config_.internal_segment_bytes = 200;
     format(1);
     start();
@@ -266,11 +266,23 @@ TEST_F(LogManagerTest, flushes_rolled_segments_and_remembers_how_far) {
         append(*log, "0123456789");
     }
     EXPECT_EQ(log->recovery_point(), Offset(0));
-    manager_->flush_dirty_logs();
-    EXPECT_EQ(log->recovery_point(), log->active_segment_base());
     manager_->checkpoint_recovery_points();
+    EXPECT_EQ(log->recovery_point(), log->active_segment_base());
     EXPECT_EQ(text(dir(0) + "/recovery-point-offset-checkpoint"),
               fmt::format("0\n1\norders 0 {}\n", log->active_segment_base()));
+}
+
+TEST_F(LogManagerTest, flush_ms_of_a_topic_makes_its_tail_durable) {
+    config_.flush_ms = 1000;
+    format(1);
+    start();
+    auto log = create(kOrders);
+    append(*log, "a");
+    manager_->flush_dirty_logs();
+    EXPECT_EQ(log->recovery_point(), Offset(0));
+    clock_.advance(seconds(1));
+    manager_->flush_dirty_logs();
+    EXPECT_EQ(log->recovery_point(), Offset(1));
 }
 
 TEST_F(LogManagerTest, checkpoints_keep_the_lines_of_logs_not_opened_yet) {

@@ -181,6 +181,18 @@ void LogManager::write_checkpoints(std::string_view file, Offset (*of_log)(const
 }
 
 void LogManager::checkpoint_recovery_points() {
+    // What was rolled is on the device before the file says so; a crash then costs one segment's
+    // walk.
+    for (const auto& log : open_logs()) {
+        bool rolled = false;
+        {
+            MutexLock lock(log->mutex());
+            rolled = !log->failed() && log->recovery_point() < log->active_segment_base();
+        }
+        if (rolled) {
+            flush_log(*log, true);
+        }
+    }
     write_checkpoints(kRecoveryPointCheckpoint, recovery_point_of, &Entry::recovery_point);
 }
 
@@ -211,18 +223,13 @@ void LogManager::flush_dirty_logs() {
     TimestampMs now = clock_.wall_ms();
     for (const auto& log : open_logs()) {
         bool due = false;
-        bool rolled = false;
         {
             MutexLock lock(log->mutex());
-            if (log->failed()) {
-                continue;
-            }
-            due = log->unflushed_records() > 0 &&
+            due = !log->failed() && log->unflushed_records() > 0 &&
                   log->config().flush_ms <= now - log->last_flush_ms();
-            rolled = log->recovery_point() < log->active_segment_base();
         }
-        if (due || rolled) {
-            flush_log(*log, !due);
+        if (due) {
+            flush_log(*log, false);
         }
     }
 }
