@@ -261,9 +261,15 @@ void CoordinatorHost::finish_load(int32_t partition, uint64_t incarnation, Resul
     }
     if (!loaded) {
         shard->failed = true;
-        MOLDAU_LOG_ERROR(logger, "Failed to load metadata from {}-{} with epoch {} due to {}: {}.",
-                         metadata::kGroupMetadataTopic, partition, shard->epoch,
-                         error_name(loaded.error().code), loaded.error().message);
+        std::string what = fmt::format("{}-{} with epoch {} due to {}: {}",
+                                       metadata::kGroupMetadataTopic, partition, shard->epoch,
+                                       error_name(loaded.error().code), loaded.error().message);
+        if (loaded.error().code == ErrorCode::NotLeaderOrFollower) {
+            // A node that starts hears of its old leaderships first, and of their end right after.
+            MOLDAU_LOG_DEBUG(logger, "Stopped loading metadata from {}.", what);
+        } else {
+            MOLDAU_LOG_ERROR(logger, "Failed to load metadata from {}.", what);
+        }
         return;
     }
     // The watermark may have moved while the log was read.
