@@ -1,0 +1,258 @@
+#include "broker/partition.h"
+
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "record/builder.h"
+#include "runtime/clock.h"
+#include "runtime/disk_pool.h"
+#include "runtime/logging.h"
+#include "runtime/memory_file_system.h"
+#include "storage/log_manager.h"
+
+namespace moldau::broker {
+namespace {
+
+const Uuid kTopic{11, 22};
+constexpr BrokerId kLocal{1};
+constexpr BrokerId kOther{2};
+
+class CountingWaiter final : public FetchWaiter {
+ public:
+    using FetchWaiter::FetchWaiter;
+    int fired = 0;
+
+ private:
+    void fire() override { ++fired; }
+};
+
+class PartitionTest : public testing::Test {
+ protected:
+    PartitionTest() {
+        runtime::set_log_level("root", runtime::LogLevel::Off);
+        EXPECT_TRUE(files_.create_directories("/logs"));
+        storage::MetaProperties properties;
+        properties.cluster_id = "cluster";
+        properties.node_id = kLocal;
+        properties.directory_id = Uuid{1, 200};
+        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties));
+        storage::LogManagerOptions options;
+        options.dirs = {"/logs"};
+        options.node_id = kLocal;
+        options.config_of = [this](std::string_view) {
+            return std::make_shared<const config::LogConfig>(config_);
+        };
+        auto opened = storage::LogManager::open(files_, clock_, std::move(options));
+        EXPECT_TRUE(opened) << opened.error().message;
+        logs_ = std::move(*opened);
+        EXPECT_TRUE(logs_->load());
+        context_ = {
+            .local = kLocal,
+            .logs = logs_.get(),
+            .clock = &clock_,
+            .disk = &disk_,
+            .propose = [this](std::shared_ptr<Partition>,
+                              replication::IsrProposal) { ++proposals_; },
+        };
+        partition_ = std::make_shared<Partition>(context_, TopicPartition{"orders", 0}, kTopic);
+    }
+
+    // A flush under way holds its partition, and a partition needs its log manager.
+    ~PartitionTest() override { disk_.stop(); }
+
+    Status lead(int32_t epoch, std::vector<BrokerId> replicas = {kLocal},
+                std::vector<BrokerId> isr = {kLocal}) {
+        return partition_->metadata_changed(kLocal,
+                                            {.replicas = replicas,
+                                             .isr = isr,
+                                             .leader_epoch = LeaderEpoch(epoch),
+                                             .partition_epoch = ++partition_epoch_},
+                                            kUnassignedDirectory, true);
+    }
+    auto append(std::string_view value) {
+        record::BatchBuilder builder;
+        builder.append(clock_.wall_ms(), std::nullopt, value);
+        return partition_->append(builder.build(), {});
+    }
+    auto read(int64_t from, std::optional<int32_t> epoch = std::nullopt) {
+        ReadRequest request;
+        request.fetch_offset = Offset(from);
+        request.bytes_max = 1 << 20;
+        if (epoch) {
+            request.current_leader_epoch = LeaderEpoch(*epoch);
+        }
+        return partition_->read(request);
+    }
+
+    runtime::MemoryFileSystem files_;
+    runtime::ManualClock clock_;
+    runtime::DiskPool disk_{1};
+    config::LogConfig config_;
+    std::unique_ptr<storage::LogManager> logs_;
+    PartitionContext context_;
+    std::shared_ptr<Partition> partition_;
+    int32_t partition_epoch_ = 0;
+    int proposals_ = 0;
+};
+
+TEST_F(PartitionTest, an_append_with_one_replica_is_committed_and_readable_at_once) {
+    ASSERT_TRUE(lead(0));
+    auto appended = append("a");
+    ASSERT_TRUE(appended) << appended.error().error.message;
+    EXPECT_EQ(appended->log.base_offset, Offset(0));
+    EXPECT_TRUE(appended->committed);
+    auto got = read(0);
+    ASSERT_TRUE(got);
+    EXPECT_FALSE(got->log.records.empty());
+    EXPECT_EQ(got->log.high_watermark, Offset(1));
+}
+
+TEST_F(PartitionTest, a_partition_that_was_there_at_start_opens_on_first_use) {
+    ASSERT_TRUE(partition_->metadata_changed(kLocal, {.replicas = {kLocal}, .isr = {kLocal}},
+                                             kUnassignedDirectory, false));
+    EXPECT_FALSE(files_.exists("/logs/orders-0"));
+    ASSERT_TRUE(append("a"));
+    EXPECT_TRUE(files_.exists("/logs/orders-0"));
+}
+
+TEST_F(PartitionTest, readers_of_another_epoch_are_told_which_way) {
+    ASSERT_TRUE(lead(5));
+    EXPECT_EQ(read(0, 4).error().code, ErrorCode::FencedLeaderEpoch);
+    EXPECT_EQ(read(0, 6).error().code, ErrorCode::UnknownLeaderEpoch);
+    EXPECT_TRUE(read(0, 5));
+    EXPECT_EQ(read(1, 5).error().code, ErrorCode::OffsetOutOfRange);
+}
+
+TEST_F(PartitionTest, a_partition_led_elsewhere_refuses_everything) {
+    ASSERT_TRUE(partition_->metadata_changed(
+        kOther, {.replicas = {kOther, kLocal}, .isr = {kOther}}, kUnassignedDirectory, true));
+    EXPECT_EQ(append("a").error().error.code, ErrorCode::NotLeaderOrFollower);
+    EXPECT_EQ(read(0).error().code, ErrorCode::NotLeaderOrFollower);
+    EXPECT_FALSE(partition_->is_leader());
+}
+
+TEST_F(PartitionTest, only_the_append_that_satisfies_a_parked_fetch_wakes_it) {
+    ASSERT_TRUE(lead(0));
+    ASSERT_TRUE(append("a"));
+    auto impatient = std::make_shared<CountingWaiter>(1);
+    auto patient = std::make_shared<CountingWaiter>(100);
+    auto bound = storage::ReadBound::HighWatermark;
+    ASSERT_TRUE(partition_->add_fetch_waiter(impatient, bound, Offset(1)));
+    ASSERT_TRUE(partition_->add_fetch_waiter(patient, bound, Offset(1)));
+    ASSERT_TRUE(append("b"));
+    EXPECT_EQ(impatient->fired, 1);
+    EXPECT_EQ(patient->fired, 0);
+    ASSERT_TRUE(append("c"));
+    EXPECT_EQ(impatient->fired, 1);
+    EXPECT_EQ(patient->fired, 1);
+}
+
+TEST_F(PartitionTest, a_fetch_cannot_park_behind_an_append_that_it_missed) {
+    ASSERT_TRUE(lead(0));
+    ASSERT_TRUE(append("a"));
+    auto waiter = std::make_shared<CountingWaiter>(1);
+    EXPECT_FALSE(
+        partition_->add_fetch_waiter(waiter, storage::ReadBound::HighWatermark, Offset(0)));
+}
+
+TEST_F(PartitionTest, stopping_wakes_who_waits) {
+    ASSERT_TRUE(lead(0, {kLocal, kOther}, {kLocal, kOther}));
+    auto appended = append("a");
+    ASSERT_TRUE(appended);
+    EXPECT_FALSE(appended->committed);
+    std::optional<Status> outcome;
+    partition_->when_committed(Offset(1), [&](Status status) { outcome = std::move(status); });
+    auto waiter = std::make_shared<CountingWaiter>(1);
+    ASSERT_TRUE(partition_->add_fetch_waiter(waiter, storage::ReadBound::HighWatermark, Offset(0)));
+    EXPECT_FALSE(outcome);
+    partition_->stop();
+    EXPECT_EQ(waiter->fired, 1);
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->error().code, ErrorCode::NotLeaderOrFollower);
+}
+
+TEST_F(PartitionTest, a_followers_fetch_moves_the_watermark_and_releases_the_producer) {
+    ASSERT_TRUE(lead(0, {kLocal, kOther}, {kLocal, kOther}));
+    ASSERT_TRUE(append("a"));
+    std::optional<Status> outcome;
+    partition_->when_committed(Offset(1), [&](Status status) { outcome = std::move(status); });
+    Offset heard{-1};
+    partition_->on_high_watermark([&](Offset watermark) { heard = watermark; });
+    for (int64_t at : {0, 1}) {
+        ReadRequest request;
+        request.fetch_offset = Offset(at);
+        request.bytes_max = 1 << 20;
+        request.bound = storage::ReadBound::LogEnd;
+        ASSERT_TRUE(partition_->read_as_follower(
+            request, {.replica = kOther, .fetch_offset = Offset(at), .eligible = true}));
+    }
+    ASSERT_TRUE(outcome);
+    EXPECT_TRUE(*outcome);
+    EXPECT_EQ(heard, Offset(1));
+    EXPECT_EQ(partition_->offsets(std::nullopt)->high_watermark, Offset(1));
+}
+
+TEST_F(PartitionTest, recovery_is_proposed_until_the_controller_has_taken_it) {
+    ASSERT_TRUE(partition_->metadata_changed(kLocal,
+                                             {.replicas = {kLocal},
+                                              .isr = {kLocal},
+                                              .leader_epoch = LeaderEpoch(3),
+                                              .partition_epoch = 7,
+                                              .recovering = true},
+                                             kUnassignedDirectory, true));
+    EXPECT_EQ(proposals_, 1);
+    partition_->proposal_accepted(LeaderEpoch(3), {kLocal}, 8, false);
+    ASSERT_TRUE(append("a"));
+    EXPECT_EQ(proposals_, 1);
+}
+
+TEST_F(PartitionTest, flush_messages_holds_the_acknowledgement_until_the_device_has_it) {
+    config_.flush_messages = 1;
+    ASSERT_TRUE(lead(0));
+    auto appended = append("a");
+    ASSERT_TRUE(appended);
+    std::promise<Status> done;
+    partition_->when_committed(Offset(1), [&](Status status) { done.set_value(status); });
+    EXPECT_TRUE(done.get_future().get());
+    files_.crash_losing_all();
+    EXPECT_GT(files_.stat("/logs/orders-0/00000000000000000000.log")->size, 0u);
+}
+
+TEST_F(PartitionTest, a_failed_flush_is_told_to_the_producer) {
+    config_.flush_messages = 1;
+    ASSERT_TRUE(lead(0));
+    files_.fail_syncs(true);
+    auto appended = append("a");
+    ASSERT_TRUE(appended);
+    std::promise<Status> done;
+    partition_->when_committed(Offset(1), [&](Status status) { done.set_value(status); });
+    Status outcome = done.get_future().get();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, ErrorCode::KafkaStorageError);
+}
+
+TEST_F(PartitionTest, a_full_disk_is_a_storage_error_and_reading_goes_on) {
+    ASSERT_TRUE(lead(0));
+    ASSERT_TRUE(append("a"));
+    files_.fill_disk(true);
+    EXPECT_EQ(append("b").error().error.code, ErrorCode::KafkaStorageError);
+    EXPECT_TRUE(read(0));
+    files_.fill_disk(false);
+    auto appended = append("c");
+    ASSERT_TRUE(appended) << appended.error().error.message;
+    EXPECT_EQ(appended->log.base_offset, Offset(1));
+}
+
+TEST_F(PartitionTest, records_are_deleted_up_to_the_watermark_and_not_beyond) {
+    ASSERT_TRUE(lead(0));
+    ASSERT_TRUE(append("a"));
+    ASSERT_TRUE(append("b"));
+    EXPECT_EQ(*partition_->delete_records(Offset(1)), Offset(1));
+    EXPECT_EQ(read(0).error().code, ErrorCode::OffsetOutOfRange);
+    EXPECT_EQ(partition_->delete_records(Offset(3)).error().code, ErrorCode::OffsetOutOfRange);
+    EXPECT_EQ(*partition_->delete_records(kNoOffset), Offset(2));
+}
+
+}  // namespace
+}  // namespace moldau::broker
