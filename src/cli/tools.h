@@ -7,6 +7,8 @@
 namespace moldau::cli {
 
 int run_kafka_broker_api_versions(Arguments arguments, Streams& streams);
+int run_kafka_cluster(Arguments arguments, Streams& streams);
+int run_kafka_metadata_quorum(Arguments arguments, Streams& streams);
 int run_kafka_configs(Arguments arguments, Streams& streams);
 int run_kafka_get_offsets(Arguments arguments, Streams& streams);
 int run_kafka_consumer_groups(Arguments arguments, Streams& streams);

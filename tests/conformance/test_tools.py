@@ -17,7 +17,7 @@ from harness.node import Node, environment
 
 HERE = pathlib.Path(__file__).resolve().parent / "tools"
 TOOLS = ("kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups", "kafka-configs",
-         "kafka-get-offsets")
+         "kafka-get-offsets", "kafka-cluster", "kafka-metadata-quorum")
 RECORD = os.environ.get("MOLDAU_RECORD") == "1"
 
 
@@ -131,6 +131,9 @@ class Tools(unittest.TestCase):
 
     def test_console(self):
         self.run_file("console")
+
+    def test_cluster(self):
+        self.run_file("cluster")
 
     def test_configs(self):
         self.run_file("configs")
