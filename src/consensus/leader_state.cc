@@ -61,8 +61,8 @@ ReplicaProgress& LeaderState::progress_of(const ReplicaKey& key) {
 
 bool LeaderState::local_synced(Offset end) {
     ReplicaProgress& own = progress_of(self_);
-    MOLDAU_ASSERT(!own.end_offset || *own.end_offset <= end);
-    own.end_offset = end;
+    // Syncs may be reported out of order.
+    own.end_offset = std::max(own.end_offset.value_or(end), end);
     return advance_high_watermark();
 }
 

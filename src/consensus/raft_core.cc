@@ -192,6 +192,11 @@ MonotonicTime RaftCore::poll_unattached(MonotonicTime now) {
 
 MonotonicTime RaftCore::poll_prospective(MonotonicTime now) {
     auto& prospective = std::get<Prospective>(state_);
+    if (!is_voter()) {
+        // An installed snapshot took the right to stand for election away.
+        become_unattached(epoch_, prospective.leader, now);
+        return now;
+    }
     if (!shutting_down_ && now >= prospective.election_deadline) {
         lose_prospective_election(now);
         return now;
@@ -201,6 +206,10 @@ MonotonicTime RaftCore::poll_prospective(MonotonicTime now) {
 
 MonotonicTime RaftCore::poll_candidate(MonotonicTime now) {
     auto& candidate = std::get<Candidate>(state_);
+    if (!is_voter()) {
+        become_unattached(epoch_, std::nullopt, now);
+        return now;
+    }
     if (!shutting_down_ && now >= candidate.election_deadline) {
         become_prospective(now);
         return now;
