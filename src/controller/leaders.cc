@@ -145,8 +145,11 @@ Status check_broker_epoch(const State& state, int32_t broker, int64_t epoch) {
 Result<Decision<AlterPartitionResponse>> alter_partition(const View& view,
                                                          const AlterPartitionRequest& request,
                                                          int16_t version) {
-    MOLDAU_CHECK(check_broker_epoch(view.state, request.broker_id, request.broker_epoch));
     Decision<AlterPartitionResponse> decision;
+    if (request.topics.empty()) {
+        return decision;  // even of a stale sender, as in Kafka
+    }
+    MOLDAU_CHECK(check_broker_epoch(view.state, request.broker_id, request.broker_epoch));
     decision.atomic = false;
     for (const auto& topic_data : request.topics) {
         auto& answers = decision.response.topics.emplace_back();

@@ -185,6 +185,25 @@ Result<Records> creation_configs(const View& view, const CreateTopicsRequest::Cr
     return records;
 }
 
+// CreateTopics knows more broker keys behind a topic's default than DescribeConfigs does: a
+// retention given in hours is a static value here, and a default there.
+int8_t source_of(const config::ServerConfig& effective, const config::DescribedConfig& described) {
+    config::ConfigSource source = described.source;
+    const config::ConfigKey* key = config::topic_config_def().find(described.name);
+    if (source == config::ConfigSource::Default && key != nullptr) {
+        auto any_in = [key](const config::ConfigMap& layer) {
+            return std::ranges::any_of(key->synonyms, [&layer](const config::Synonym& synonym) {
+                return layer.contains(std::string(synonym.name));
+            });
+        };
+        source = any_in(effective.dynamic_overrides())  ? config::ConfigSource::DynamicBroker
+                 : any_in(effective.dynamic_defaults()) ? config::ConfigSource::DynamicDefaultBroker
+                 : any_in(effective.static_configs())   ? config::ConfigSource::StaticBroker
+                                                        : source;
+    }
+    return static_cast<int8_t>(source);
+}
+
 Result<CreateTopicsResponse::CreatableTopicResult> create_topic(
     const View& view, const config::ServerConfig& effective,
     const CreateTopicsRequest::CreatableTopic& topic, bool forwarded, const Draw& draw,
@@ -214,7 +233,7 @@ Result<CreateTopicsResponse::CreatableTopicResult> create_topic(
         to.name = described.name;
         to.value = described.sensitive ? std::nullopt : described.value;
         to.read_only = described.read_only;
-        to.config_source = static_cast<int8_t>(described.source);
+        to.config_source = source_of(effective, described);
         to.is_sensitive = described.sensitive;
     }
     return result;
@@ -322,24 +341,29 @@ Decision<CreateTopicsResponse> create_topics(const View& view, const CreateTopic
         as_map(configs.cluster_default()), as_map(configs.of_broker(view.config.node_id())));
 
     Decision<CreateTopicsResponse> decision;
-    std::set<std::string> answered_twice;
+    // Names that cannot be meant are answered after the others.
+    bool names_internal = false;
     for (const auto& topic : request.topics) {
         if (twice.contains(topic.name)) {
-            if (answered_twice.insert(topic.name).second) {
-                decision.response.topics.push_back(
-                    failed_topic(topic.name, {ErrorCode::InvalidRequest, "Duplicate topic name."}));
-            }
             continue;
         }
         if (topic.name == metadata::kClusterMetadataTopic) {
-            decision.response.topics.push_back(failed_topic(
-                topic.name, {ErrorCode::InvalidRequest,
-                             "Creation of internal topic __cluster_metadata is prohibited."}));
+            names_internal = true;
             continue;
         }
         auto result = create_topic(view, effective, topic, forwarded, draw, decision.records);
         decision.response.topics.push_back(result ? std::move(*result)
                                                   : failed_topic(topic.name, result.error()));
+    }
+    for (const std::string& name : twice) {
+        decision.response.topics.push_back(
+            failed_topic(name, {ErrorCode::InvalidRequest, "Duplicate topic name."}));
+    }
+    if (names_internal) {
+        decision.response.topics.push_back(
+            failed_topic(std::string(metadata::kClusterMetadataTopic),
+                         {ErrorCode::InvalidRequest,
+                          "Creation of internal topic __cluster_metadata is prohibited."}));
     }
     if (decision.records.size() > kRecordsPerOperationMax) {
         return all_fail(request, kBatchTooLarge);

@@ -141,8 +141,8 @@ TEST(CreateTopics, a_name_asked_for_twice_is_answered_once_and_not_created) {
     request.topics.push_back(cluster.topic_request("u", 1, 1).topics[0]);
     auto response = cluster.create(request);
     ASSERT_EQ(response.topics.size(), 2u);
-    EXPECT_EQ(response.topics[0].error_message, "Duplicate topic name.");
-    EXPECT_EQ(response.topics[1].error_code, 0);
+    EXPECT_EQ(response.topics[0].error_code, 0);
+    EXPECT_EQ(response.topics[1].error_message, "Duplicate topic name.");
     EXPECT_EQ(cluster.state().image().topics.find("t"), nullptr);
 }
 

@@ -20,11 +20,14 @@ namespace {
 using namespace protocol;
 using controller::Decision;
 
+// Errors: UnsupportedVersion when the version cannot carry what the message says.
 template <typename Message>
-Chain encode_chain(const Message& message, int16_t version) {
+Result<Chain> encode_chain(const Message& message, int16_t version) {
     Writer writer;
     message.write(writer, version);
-    MOLDAU_ASSERT(writer.ok());
+    if (!writer.ok()) {
+        return moldau::fail(writer.error());
+    }
     return writer.take();
 }
 
@@ -112,13 +115,13 @@ Result<EncodedDecision> serve(const ControllerContext& context, const Controller
     Result<Decision<Response>> decision = decider(context, message, version);
     EncodedDecision encoded;
     if (!decision) {
-        encoded.response =
-            encode_chain(error_response<Response>(message, decision.error()), version);
+        MOLDAU_TRY(encoded.response,
+                   encode_chain(error_response<Response>(message, decision.error()), version));
         return encoded;
     }
     encoded.records = std::move(decision->records);
     encoded.atomic = decision->atomic;
-    encoded.response = encode_chain(decision->response, version);
+    MOLDAU_TRY(encoded.response, encode_chain(decision->response, version));
     encoded.failed = [message = std::move(message), version](const Error& error) {
         return encode_chain(error_response<Response>(message, error), version);
     };
@@ -178,11 +181,13 @@ DescribeQuorumResponse describe_quorum(const ControllerContext& context,
     DescribeQuorumResponse response;
     response.error_message = std::nullopt;
     Result<QuorumInfo> info = context.quorum.describe();
-    auto fill = [](auto& to, const std::vector<ReplicaInfo>& replicas) {
+    auto fill = [version](auto& to, const std::vector<ReplicaInfo>& replicas) {
         for (const ReplicaInfo& replica : replicas) {
             auto& state = to.emplace_back();
             state.replica_id = replica.key.id.value();
-            state.replica_directory_id = replica.key.directory;
+            if (version >= 2) {
+                state.replica_directory_id = replica.key.directory;
+            }
             state.log_end_offset = replica.log_end_offset.value();
             state.last_fetch_timestamp = replica.last_fetch_timestamp;
             state.last_caught_up_timestamp = replica.last_caught_up_timestamp;

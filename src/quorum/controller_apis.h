@@ -34,7 +34,7 @@ struct EncodedDecision {
     // of the last record of the log. Soft state only.
     std::function<void(controller::Sessions&, int64_t last_offset)> afterwards;
     // The response to give when the records could not be appended, by error.
-    std::function<protocol::Chain(const Error&)> failed;
+    std::function<Result<protocol::Chain>(const Error&)> failed;
 };
 
 bool is_controller_api(int16_t api_key);

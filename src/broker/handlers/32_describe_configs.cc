@@ -95,6 +95,19 @@ Result<Described> describe(const config::ServerConfig& config, const metadata::I
     }
 }
 
+bool is_known_type(const DescribeConfigsRequest::DescribeConfigsResource& resource) {
+    switch (static_cast<ConfigResourceType>(resource.resource_type)) {
+        case ConfigResourceType::Topic:
+        case ConfigResourceType::Broker:
+        case ConfigResourceType::BrokerLogger:
+        case ConfigResourceType::ClientMetrics:
+        case ConfigResourceType::Group:
+            return true;
+        default:
+            return false;
+    }
+}
+
 bool is_asked_for(const DescribeConfigsRequest::DescribeConfigsResource& resource,
                   const std::string& key) {
     return !resource.configuration_keys || resource.configuration_keys->empty() ||
@@ -108,6 +121,20 @@ DescribeConfigsResponse answer_describe_configs(const config::ServerConfig& conf
                                                 const metadata::Image& image, int32_t node_id,
                                                 const DescribeConfigsRequest& request) {
     DescribeConfigsResponse response;
+    if (!std::ranges::all_of(request.resources, is_known_type)) {
+        // One resource of no known type makes the whole request invalid.
+        for (const auto& resource : request.resources) {
+            auto& result = response.results.emplace_back();
+            result.resource_type = resource.resource_type;
+            result.resource_name = resource.resource_name;
+            result.error_code = to_wire(ErrorCode::InvalidRequest);
+            result.error_message =
+                "This most likely occurs because of a request being malformed by the client "
+                "library or the message was sent to an incompatible broker. See the broker logs "
+                "for more details.";
+        }
+        return response;
+    }
     for (const auto& resource : request.resources) {
         auto& result = response.results.emplace_back();
         result.resource_type = resource.resource_type;
