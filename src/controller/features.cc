@@ -14,7 +14,6 @@ using metadata::FeatureRange;
 using metadata::Records;
 
 constexpr int8_t kUpgrade = 1;
-constexpr int8_t kSafeDowngrade = 2;
 constexpr int8_t kUnsafeDowngrade = 3;
 
 using Levels = std::map<std::string, int16_t, std::less<>>;
@@ -178,9 +177,8 @@ Decision<protocol::UpdateFeaturesResponse> update_features(
     int16_t kraft_version, const std::vector<int32_t>& voters) {
     std::map<std::string, Update> updates;
     for (const auto& update : request.feature_updates) {
-        int8_t type = version == 0 ? (update.allow_downgrade ? kSafeDowngrade : kUpgrade)
-                                   : update.upgrade_type;
-        updates[update.feature] = {update.max_version_level, type};
+        // Version 0 has a flag that allows a downgrade; Kafka reads it as an upgrade all the same.
+        updates[update.feature] = {update.max_version_level, update.upgrade_type};
     }
     Levels proposed;
     for (const auto& [name, level] : view.state.image().features.levels) {
@@ -213,7 +211,7 @@ Decision<protocol::UpdateFeaturesResponse> update_features(
         for (const auto& update : request.feature_updates) {
             auto& result = decision.response.results.emplace_back();
             result.feature = update.feature;
-            result.error_message = std::nullopt;
+            result.error_message = "NONE";  // the name of the code, where nothing went wrong
         }
     }
     if (request.validate_only) {

@@ -134,8 +134,8 @@ TEST(Reassignment, can_be_cancelled) {
     auto& partition = topic.partitions.emplace_back();
     partition.replicas = std::nullopt;
     auto nothing = alter_partition_reassignments(cluster.view(), request);
-    EXPECT_EQ(nothing.response.responses[0].partitions[0].error_message,
-              "No partition reassignment is in progress.");
+    EXPECT_EQ(error_code_from_wire(nothing.response.responses[0].partitions[0].error_code),
+              ErrorCode::NoReassignmentInProgress);
     partition.replicas = Ids{2, 1};
     cluster.replay(alter_partition_reassignments(cluster.view(), request).records);
     partition.replicas = std::nullopt;

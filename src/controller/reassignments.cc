@@ -39,8 +39,7 @@ Ids sorted_without(const Ids& ids, const Ids& unwanted) {
 Status cancel(const View& view, const metadata::Topic& topic, int32_t index,
               const Partition& partition, Records& records) {
     if (!partition.is_reassigning()) {
-        return fail(ErrorCode::NoReassignmentInProgress,
-                    "No partition reassignment is in progress.");
+        return fail({ErrorCode::NoReassignmentInProgress, ""});
     }
     Ids replicas = without(partition.replicas, partition.adding_replicas);
     Ids isr = without(partition.isr, partition.adding_replicas);
@@ -142,6 +141,9 @@ void list_topic(const metadata::Topic& topic, const Ids& indexes,
 Decision<protocol::AlterPartitionReassignmentsResponse> alter_partition_reassignments(
     const View& view, const AlterPartitionReassignmentsRequest& request) {
     Decision<protocol::AlterPartitionReassignmentsResponse> decision;
+    if (request.topics.empty()) {
+        return decision;
+    }
     decision.response.error_message = std::nullopt;
     decision.response.allow_replication_factor_change = request.allow_replication_factor_change;
     for (const auto& topic : request.topics) {
@@ -155,7 +157,9 @@ Decision<protocol::AlterPartitionReassignmentsResponse> alter_partition_reassign
             answer.error_message = std::nullopt;
             if (!status) {
                 answer.error_code = to_wire(status.error().code);
-                answer.error_message = status.error().message;
+                if (!status.error().message.empty()) {
+                    answer.error_message = status.error().message;
+                }
             }
         }
     }

@@ -31,6 +31,11 @@ Result<Chain> encode_chain(const Message& message, int16_t version) {
     return writer.take();
 }
 
+// An error without words is answered with a null message.
+std::optional<std::string> message_of(const Error& error) {
+    return error.message.empty() ? std::nullopt : std::optional(error.message);
+}
+
 // The response that says that the whole request failed: where it has one error code, there; where
 // it answers item by item, at each of them.
 template <typename Response, typename Request>
@@ -39,7 +44,7 @@ Response error_response(const Request&, const Error& error) {
     Response response;
     response.error_code = to_wire(error.code);
     if constexpr (requires { response.error_message; }) {
-        response.error_message = error.message;
+        response.error_message = message_of(error);
     }
     return response;
 }
@@ -51,7 +56,7 @@ CreateTopicsResponse error_response(const CreateTopicsRequest& request, const Er
         auto& result = response.topics.emplace_back();
         result.name = topic.name;
         result.error_code = to_wire(error.code);
-        result.error_message = error.message;
+        result.error_message = message_of(error);
     }
     return response;
 }
@@ -64,13 +69,52 @@ DeleteTopicsResponse error_response(const DeleteTopicsRequest& request, const Er
         result.name = std::move(name);
         result.topic_id = id;
         result.error_code = to_wire(error.code);
-        result.error_message = error.message;
+        result.error_message = message_of(error);
     };
     for (const std::string& name : request.topic_names) {
         add(name, kZeroUuid);
     }
     for (const auto& topic : request.topics) {
         add(topic.name, topic.topic_id);
+    }
+    return response;
+}
+
+template <typename Response>
+ElectLeadersResponse error_response(const ElectLeadersRequest& request, const Error& error) {
+    ElectLeadersResponse response;
+    response.error_code = to_wire(error.code);
+    if (!request.topic_partitions) {
+        return response;
+    }
+    for (const auto& topic : *request.topic_partitions) {
+        auto& results = response.replica_election_results.emplace_back();
+        results.topic = topic.topic;
+        for (int32_t index : topic.partitions) {
+            auto& result = results.partition_result.emplace_back();
+            result.partition_id = index;
+            result.error_code = to_wire(error.code);
+            result.error_message = message_of(error);
+        }
+    }
+    return response;
+}
+
+template <typename Response>
+AlterPartitionReassignmentsResponse error_response(
+    const AlterPartitionReassignmentsRequest& request, const Error& error) {
+    AlterPartitionReassignmentsResponse response;
+    response.error_code = to_wire(error.code);
+    response.error_message = message_of(error);
+    for (const auto& topic : request.topics) {
+        auto& topic_answer = response.responses.emplace_back();
+        topic_answer.name = topic.name;
+        for (const auto& partition : topic.partitions) {
+            auto& answer = topic_answer.partitions.emplace_back();
+            answer.partition_index = partition.partition_index;
+            answer.error_code = to_wire(error.code);
+            answer.error_message = message_of(error);
+        }
     }
     return response;
 }
@@ -83,7 +127,7 @@ CreatePartitionsResponse error_response(const CreatePartitionsRequest& request,
         auto& result = response.results.emplace_back();
         result.name = topic.name;
         result.error_code = to_wire(error.code);
-        result.error_message = error.message;
+        result.error_message = message_of(error);
     }
     return response;
 }
@@ -100,9 +144,34 @@ Response error_response(const Request& request, const Error& error) {
         result.resource_type = resource.resource_type;
         result.resource_name = resource.resource_name;
         result.error_code = to_wire(error.code);
-        result.error_message = error.message;
+        result.error_message = message_of(error);
     }
     return response;
+}
+
+// Kafka gives up a request whose own time limit has passed before it is looked at, which with a
+// limit of zero is always. Requests that ask for nothing are answered before that.
+template <typename Request>
+bool is_out_of_time(const Request& request) {
+    if constexpr (requires {
+                      request.timeout_ms;
+                      request.topic_partitions;
+                  }) {
+        return request.timeout_ms <= 0;
+    } else if constexpr (requires {
+                             request.timeout_ms;
+                             request.topics.empty();
+                             request.topic_names;
+                         }) {
+        return request.timeout_ms <= 0 && !(request.topics.empty() && request.topic_names.empty());
+    } else if constexpr (requires {
+                             request.timeout_ms;
+                             request.topics.empty();
+                         }) {
+        return request.timeout_ms <= 0 && !request.topics.empty();
+    } else {
+        return false;
+    }
 }
 
 // One served API: reads the request, asks `decider(context, request, version)`, which returns a
@@ -112,7 +181,10 @@ Result<EncodedDecision> serve(const ControllerContext& context, const Controller
                               Decider&& decider) {
     int16_t version = request.api_version;
     MOLDAU_TRY(Request message, decode<Request>(request.body, version));
-    Result<Decision<Response>> decision = decider(context, message, version);
+    Result<Decision<Response>> decision =
+        is_out_of_time(message)
+            ? Result<Decision<Response>>(moldau::fail(Error{ErrorCode::RequestTimedOut, ""}))
+            : decider(context, message, version);
     EncodedDecision encoded;
     if (!decision) {
         MOLDAU_TRY(encoded.response,
@@ -176,58 +248,68 @@ Result<EncodedDecision> serve_heartbeat(const ControllerContext& context,
     return encoded;
 }
 
+bool asks_for_the_metadata_partition(const DescribeQuorumRequest& request) {
+    return request.topics.size() == 1 && request.topics[0].topic_name == "__cluster_metadata" &&
+           request.topics[0].partitions.size() == 1 &&
+           request.topics[0].partitions[0].partition_index == 0;
+}
+
+void fill(std::vector<DescribeQuorumResponse::ReplicaState>& to,
+          const std::vector<ReplicaInfo>& replicas, int16_t version) {
+    for (const ReplicaInfo& replica : replicas) {
+        auto& state = to.emplace_back();
+        state.replica_id = replica.key.id.value();
+        if (version >= 2) {
+            state.replica_directory_id = replica.key.directory;
+        }
+        state.log_end_offset = replica.log_end_offset.value();
+        state.last_fetch_timestamp = replica.last_fetch_timestamp;
+        state.last_caught_up_timestamp = replica.last_caught_up_timestamp;
+    }
+}
+
+void fill_nodes(DescribeQuorumResponse& response, const std::vector<consensus::Voter>& voters) {
+    for (const consensus::Voter& voter : voters) {
+        auto& node = response.nodes.emplace_back();
+        node.node_id = voter.key.id.value();
+        for (const consensus::Endpoint& endpoint : voter.endpoints) {
+            auto& listener = node.listeners.emplace_back();
+            listener.name = endpoint.listener;
+            listener.host = endpoint.host;
+            listener.port = endpoint.port;
+        }
+    }
+}
+
+// Asked for anything but the one metadata partition, every partition is unknown.
 DescribeQuorumResponse describe_quorum(const ControllerContext& context,
                                        const DescribeQuorumRequest& request, int16_t version) {
     DescribeQuorumResponse response;
-    response.error_message = std::nullopt;
+    bool known = asks_for_the_metadata_partition(request);
     Result<QuorumInfo> info = context.quorum.describe();
-    auto fill = [version](auto& to, const std::vector<ReplicaInfo>& replicas) {
-        for (const ReplicaInfo& replica : replicas) {
-            auto& state = to.emplace_back();
-            state.replica_id = replica.key.id.value();
-            if (version >= 2) {
-                state.replica_directory_id = replica.key.directory;
-            }
-            state.log_end_offset = replica.log_end_offset.value();
-            state.last_fetch_timestamp = replica.last_fetch_timestamp;
-            state.last_caught_up_timestamp = replica.last_caught_up_timestamp;
-        }
-    };
     for (const auto& topic : request.topics) {
         auto& topic_answer = response.topics.emplace_back();
         topic_answer.topic_name = topic.topic_name;
         for (const auto& partition : topic.partitions) {
             auto& answer = topic_answer.partitions.emplace_back();
             answer.partition_index = partition.partition_index;
-            answer.error_message = std::nullopt;
-            if (topic.topic_name != "__cluster_metadata" || partition.partition_index != 0) {
+            if (!known) {
                 answer.error_code = to_wire(ErrorCode::UnknownTopicOrPartition);
                 answer.error_message = "This server does not host this topic-partition.";
-                continue;
-            }
-            if (!info) {
+            } else if (!info) {
                 answer.error_code = to_wire(info.error().code);
                 answer.error_message = info.error().message;
-                continue;
+            } else {
+                answer.leader_id = info->leader.value();
+                answer.leader_epoch = info->epoch.value();
+                answer.high_watermark = info->high_watermark.value();
+                fill(answer.current_voters, info->voters, version);
+                fill(answer.observers, info->observers, version);
             }
-            answer.leader_id = info->leader.value();
-            answer.leader_epoch = info->epoch.value();
-            answer.high_watermark = info->high_watermark.value();
-            fill(answer.current_voters, info->voters);
-            fill(answer.observers, info->observers);
         }
     }
-    if (version >= 2 && info) {
-        for (const consensus::Voter& voter : info->nodes) {
-            auto& node = response.nodes.emplace_back();
-            node.node_id = voter.key.id.value();
-            for (const consensus::Endpoint& endpoint : voter.endpoints) {
-                auto& listener = node.listeners.emplace_back();
-                listener.name = endpoint.listener;
-                listener.host = endpoint.host;
-                listener.port = endpoint.port;
-            }
-        }
+    if (version >= 2 && known && info) {
+        fill_nodes(response, info->nodes);
     }
     return response;
 }

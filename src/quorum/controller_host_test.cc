@@ -359,6 +359,23 @@ TEST(ControllerHost, unknown_apis_versions_and_bodies_are_refused) {
     EXPECT_NE(code_for(19, 7, Bytes::copy_of("garbage")), ErrorCode::None);
 }
 
+TEST(ControllerHost, a_request_without_time_is_given_up_unless_it_asks_for_nothing) {
+    Node node;
+    node.lead();
+    node.add_broker();
+    CreateTopicsRequest request;
+    request.timeout_ms = 0;
+    EXPECT_TRUE(node.ask<CreateTopicsResponse>(request, 7)->topics.empty());
+    auto& topic = request.topics.emplace_back();
+    topic.name = "late";
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    auto response = node.ask<CreateTopicsResponse>(request, 7);
+    EXPECT_EQ(error_code_from_wire(response->topics[0].error_code), ErrorCode::RequestTimedOut);
+    EXPECT_EQ(response->topics[0].error_message, std::nullopt);
+    EXPECT_EQ(node.loader->image()->topics.find("late"), nullptr);
+}
+
 // Versions below 2 have no place for a directory id; leaving it in ended the process once.
 TEST(ControllerHost, describes_the_quorum_in_every_version) {
     Node node;
