@@ -245,7 +245,17 @@ ServerConfig ServerConfig::with_dynamic(const ConfigMap& cluster_defaults,
 }
 
 Status ServerConfig::validate_dynamic(const ConfigMap& proposed, bool per_broker) const {
-    return check_dynamic(*state_, proposed, per_broker);
+    MOLDAU_CHECK(check_dynamic(*state_, proposed, per_broker));
+    // What does not make a configuration with the rest would void every dynamic value at once.
+    auto state = std::make_shared<State>();
+    state->static_configs = state_->static_configs;
+    state->dynamic_defaults = per_broker ? state_->dynamic_defaults : proposed;
+    state->dynamic_overrides = per_broker ? proposed : state_->dynamic_overrides;
+    ConfigReport report;
+    if (auto built = build(std::move(state), report); !built) {
+        return fail(ErrorCode::InvalidRequest, "{}", built.error().message);
+    }
+    return {};
 }
 
 Status ServerConfig::validate_group_configs(const ConfigMap& configs) const {

@@ -217,6 +217,7 @@ TEST(ServerConfig, dynamic_changes_are_checked_in_kafkas_words) {
               "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count "
               "update validation failed for num.io.threads=100, value should not be greater than "
               "double the current value 8 for configuration Invalid dynamic configuration");
+    EXPECT_NE(error({{"listeners", "PLAINTEXT://:9092,x"}}, true), "");
     EXPECT_EQ(error({{"log.cleaner.threads", "20"}}, true),
               "Invalid value org.apache.kafka.common.config.ConfigException: Log cleaner threads "
               "cannot be increased to more than double the current value 1 for configuration "
