@@ -169,6 +169,32 @@ class KraftQuickStart(unittest.TestCase):
             node.restart()
 
 
+class ShippedFiles(unittest.TestCase):
+    """The server files of config/ start as they are; only ports and the data directory are moved."""
+
+    def start_with(self, name, version_3):
+        node = Node(version_3=version_3)
+        self.addCleanup(node.close)
+        text = (settings.ROOT / "config" / name).read_text()
+        for was, now in (("9092", str(node.port)), ("9093", str(node.controller_port)),
+                         ("/tmp/kraft-combined-logs", str(node.log_dir))):
+            self.assertIn(was, text)
+            text = text.replace(was, now)
+        node.write_properties = lambda: node.properties_file.write_text(text)
+        node.start()
+        done = node.tool("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", "t",
+                         check=True)
+        self.assertEqual(done.stdout, "Created topic t.\n")
+        self.assertFalse([line for line in node.output if " WARN Unknown configuration" in line])
+        node.stop()
+
+    def test_server_properties_of_the_4_x_form(self):
+        self.start_with("server.properties", version_3=False)
+
+    def test_server_properties_of_the_3_x_form(self):
+        self.start_with("kraft/server.properties", version_3=True)
+
+
 class OldAnswers(unittest.TestCase):
     """What tutorials of the ZooKeeper years ask for is answered with what to type instead."""
 
