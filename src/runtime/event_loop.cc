@@ -33,10 +33,12 @@ size_t EventLoop::run_due_timers(MonotonicTime now) {
 }
 
 void Timer::cancel() {
-    if (loop_ != nullptr) {
-        // A spurious wake of the loop later on is cheaper than re-arming now.
-        loop_->timers_.erase({at_, id_});
-        loop_ = nullptr;
+    EventLoop* loop = std::exchange(loop_, nullptr);
+    if (loop != nullptr) {
+        // A spurious wake of the loop later on is cheaper than re-arming now. The task dies when it
+        // is out of the map and nothing here is touched any more: it may own this very timer, and
+        // others of the loop.
+        auto dropped = loop->timers_.extract({at_, id_});
     }
 }
 

@@ -59,7 +59,7 @@ class EventLoop {
     EventLoop() = default;
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
-    virtual ~EventLoop() = default;
+    virtual ~EventLoop() { drop_timers(); }
 
     // Runs `task` on the loop, after everything posted before. From any thread. Tasks posted after
     // the loop stopped are destroyed without running.
@@ -91,7 +91,8 @@ class EventLoop {
     }
     // The earliest timer is now `at`: wake up then.
     virtual void wake_at(MonotonicTime at) = 0;
-    void drop_timers() { timers_.clear(); }
+    // Tasks own timers of this loop, which find the map empty and whole while the tasks die.
+    void drop_timers() { auto dropped = std::exchange(timers_, {}); }
 
  private:
     friend class Timer;

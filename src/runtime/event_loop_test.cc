@@ -46,6 +46,44 @@ TEST(ManualLoop, a_task_may_schedule_and_cancel) {
     EXPECT_EQ(ran, "n");
 }
 
+// A parked request: its timer's task keeps it alive, and it owns the timer.
+struct Parked {
+    Timer deadline;
+    Timer reminder;
+};
+
+std::shared_ptr<Parked> park(EventLoop& loop) {
+    auto parked = std::make_shared<Parked>();
+    parked->deadline = loop.schedule_after(seconds(1), [parked] {});
+    parked->reminder = loop.schedule_after(seconds(2), [parked] {});
+    return parked;
+}
+
+TEST(ManualLoop, cancelling_a_timer_may_destroy_the_owner_of_it) {
+    ManualLoop loop;
+    std::weak_ptr<Parked> gone = park(loop);
+    gone.lock()->reminder.cancel();
+    ASSERT_FALSE(gone.expired());
+    gone.lock()->deadline.cancel();
+    EXPECT_TRUE(gone.expired());
+}
+
+TEST(ManualLoop, timers_left_at_the_end_may_own_one_another) {
+    std::vector<std::weak_ptr<Parked>> parked;
+    {
+        ManualLoop loop;
+        for (int i = 0; i < 20; ++i) {
+            parked.push_back(park(loop));
+            auto other = park(loop);
+            other->deadline =
+                loop.schedule_after(seconds(i), [other, first = parked.back().lock()] {});
+        }
+    }
+    for (const auto& each : parked) {
+        EXPECT_TRUE(each.expired());
+    }
+}
+
 TEST(LoopThread, posts_from_many_threads_run_on_the_loop) {
     LoopThread loop("test");
     loop.start();

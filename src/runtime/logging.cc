@@ -82,8 +82,13 @@ void Logger::write(LogLevel level, std::string_view message) const {
     spdlog::details::log_msg line(spdlog::string_view_t(name_), spdlog_level(level),
                                   spdlog::string_view_t(message.data(), message.size()));
     for (const spdlog::sink_ptr& sink : all.sinks) {
-        sink->log(line);
-        sink->flush();
+        // A full disk costs the line, not the node.
+        try {
+            sink->log(line);
+            sink->flush();
+        } catch (const spdlog::spdlog_ex&) {
+            continue;
+        }
     }
 }
 
