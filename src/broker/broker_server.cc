@@ -91,7 +91,9 @@ struct BrokerServer::Impl {
     BrokerApis apis;
 
     std::vector<runtime::Timer> timers;  // control loop
+    std::atomic<bool> opened{false};     // the logs are there
     std::atomic<bool> stopping{false};
+    bool detached = false;  // control loop: stop() is tearing down what publish() works on
     std::atomic<bool> fatal{false};
     bool first_publication = true;
 };
@@ -121,7 +123,9 @@ Status BrokerServer::Impl::open_logs() {
     };
     MOLDAU_TRY(logs, storage::LogManager::open(*dependencies.files, *dependencies.clock,
                                                std::move(options)));
-    return logs->load();
+    MOLDAU_CHECK(logs->load());
+    opened = true;
+    return {};
 }
 
 void BrokerServer::Impl::make_parts() {
@@ -177,6 +181,9 @@ void BrokerServer::Impl::make_parts() {
 void BrokerServer::Impl::directory_failed(const Uuid& directory, const Error& cause) {
     MOLDAU_LOG_ERROR(log, "Log directory {} failed and is offline now: {}", directory,
                      cause.message);
+    if (!opened) {
+        return;  // load() judges what is left
+    }
     dependencies.control_loop->post([this, cause] {
         if (lifecycle != nullptr) {
             lifecycle->heartbeat_soon();
@@ -260,9 +267,13 @@ void BrokerServer::start(std::vector<config::Endpoint> endpoints,
             },
         .on_fatal = impl.dependencies.on_fatal,
     };
-    impl.lifecycle = std::make_unique<BrokerLifecycle>(
-        std::move(options), std::move(hooks), *impl.dependencies.control_loop, impl.broker.epoch);
-    impl.dependencies.control_loop->post([&impl, endpoints = std::move(endpoints)]() mutable {
+    // Made where it lives: a directory that fails right now asks for it there.
+    impl.dependencies.control_loop->post([&impl, options = std::move(options),
+                                          hooks = std::move(hooks),
+                                          endpoints = std::move(endpoints)]() mutable {
+        impl.lifecycle =
+            std::make_unique<BrokerLifecycle>(std::move(options), std::move(hooks),
+                                              *impl.dependencies.control_loop, impl.broker.epoch);
         impl.lifecycle->start(*impl.broker.controller, std::move(endpoints));
     });
 }
@@ -338,6 +349,9 @@ void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
 
 void BrokerServer::publish(const metadata::Delta& delta, const metadata::ImagePtr& image) {
     Impl& impl = *impl_;
+    if (impl.detached) {
+        return;
+    }
     impl.apply_broker_config(delta, image);
     impl.replicas->apply(delta, *image);
     for (const metadata::ConfigResource& resource : delta.changed_configs()) {
@@ -354,7 +368,7 @@ void BrokerServer::publish(const metadata::Delta& delta, const metadata::ImagePt
 
 void BrokerServer::controlled_shutdown(Duration patience) {
     Impl& impl = *impl_;
-    if (impl.lifecycle == nullptr || !impl.dependencies.control_loop->running()) {
+    if (!impl.dependencies.control_loop->running()) {
         return;
     }
     auto left = std::make_shared<std::promise<void>>();
@@ -371,7 +385,9 @@ void BrokerServer::stop() {
     if (impl.stopping.exchange(true)) {
         return;
     }
+    // The quorum runs on for a while and may commit more: nobody here listens any longer.
     auto quiet = [&impl] {
+        impl.detached = true;
         impl.timers.clear();
         impl.isr_proposals->stop();
         if (impl.lifecycle != nullptr) {
@@ -398,7 +414,12 @@ void BrokerServer::stop() {
     impl.coordinator_loop.join();
     impl.disk.stop();
     impl.coordinators.reset();
-    if (Status closed = impl.logs->shutdown(impl.broker.epoch.load()); !closed) {
+    // A start that never came to register leaves the epoch of the last clean stop in force.
+    int64_t epoch = impl.broker.epoch.load();
+    if (epoch < 0) {
+        epoch = impl.logs->previous_broker_epoch().value_or(-1);
+    }
+    if (Status closed = impl.logs->shutdown(epoch); !closed) {
         MOLDAU_LOG_ERROR(log, "The logs could not be closed cleanly: {}", closed.error().message);
     }
 }

@@ -147,6 +147,8 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
 }
 
 void Connection::on_drained() {
+    // A write that fails inside ends the connection, and its owner lets go of it.
+    auto self = shared_from_this();
     if (!backlog_.empty()) {
         work_off_backlog();
     }

@@ -44,6 +44,7 @@ class DelayedProduce : public std::enable_shared_from_this<DelayedProduce> {
     DelayedProduce(Broker& broker, Request request, ProduceResponse response, int16_t acks,
                    std::vector<Awaited> awaited)
         : broker_(broker),
+          loop_(request.loop()),
           request_(std::move(request)),
           response_(std::move(response)),
           acks_(acks),
@@ -61,6 +62,7 @@ class DelayedProduce : public std::enable_shared_from_this<DelayedProduce> {
     void finish();
 
     Broker& broker_;
+    runtime::EventLoop& loop_;
     Request request_;
     ProduceResponse response_;
     int16_t acks_;
@@ -113,11 +115,11 @@ void answer(Broker& broker, Request& request, ProduceResponse& response, int16_t
 void DelayedProduce::start(Duration timeout) {
     settled_.assign(awaited_.size(), false);
     auto self = shared_from_this();
-    timer_ = request_.loop().schedule_after(timeout, [self] { self->timed_out(); });
+    timer_ = loop_.schedule_after(timeout, [self] { self->timed_out(); });
     for (size_t i = 0; i < awaited_.size(); ++i) {
         auto done = [self, i](Status status) {
-            self->request_.loop().post(
-                [self, i, status = std::move(status)] { self->settled(i, status); });
+            // Not request_.loop(): the deadline may have answered the request by now.
+            self->loop_.post([self, i, status = std::move(status)] { self->settled(i, status); });
         };
         Awaited& awaited = awaited_[i];
         if (acks_ == -1) {

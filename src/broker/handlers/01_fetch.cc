@@ -39,6 +39,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     FetchOperation(Broker& broker, Request request, FetchContext context,
                    FetchParameters parameters)
         : broker_(broker),
+          loop_(request.loop()),
           request_(std::move(request)),
           context_(std::move(context)),
           parameters_(parameters),
@@ -61,7 +62,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
 
      private:
         void fire() override {
-            operation_->request_.loop().post([operation = operation_] { operation->look_again(); });
+            operation_->loop_.post([operation = operation_] { operation->look_again(); });
         }
         std::shared_ptr<FetchOperation> operation_;
     };
@@ -77,6 +78,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     Offset visible_end(const Result& result) const;
 
     Broker& broker_;
+    runtime::EventLoop& loop_;
     Request request_;
     FetchContext context_;
     FetchParameters parameters_;
@@ -104,7 +106,7 @@ void FetchOperation::run() {
 
 bool FetchOperation::must_answer_now() const {
     return failed_ || results_.empty() || bytes_ >= parameters_.bytes_min ||
-           request_.loop().now() >= deadline_;
+           loop_.now() >= deadline_;
 }
 
 void FetchOperation::read_all() {
@@ -181,13 +183,14 @@ bool FetchOperation::park() {
     waiter_ = std::make_shared<Waiter>(parameters_.bytes_min - bytes_, shared_from_this());
     for (const Result& result : results_) {
         if (!result.partition->add_fetch_waiter(waiter_, parameters_.bound, visible_end(result))) {
-            bool ours = waiter_->claim();
+            if (!waiter_->claim()) {
+                return true;  // fired by another partition: look_again() is on its way
+            }
             unpark();
-            // Fired already: its task is on the way and does what is left to do.
-            return !ours;
+            return false;
         }
     }
-    timer_ = request_.loop().schedule_at(deadline_, [self = shared_from_this()] {
+    timer_ = loop_.schedule_at(deadline_, [self = shared_from_this()] {
         if (self->waiter_ != nullptr && self->waiter_->claim()) {
             self->look_again();
         }
@@ -238,8 +241,7 @@ void FetchOperation::answer() {
             .must_be_told = result.read.diverging.has_value(),
         });
     }
-    FetchSessionAnswer session =
-        broker_.fetch_sessions->finish(context_, told, request_.loop().now());
+    FetchSessionAnswer session = broker_.fetch_sessions->finish(context_, told, loop_.now());
     FetchResponse response;
     response.error_code = to_wire(session.error);
     response.session_id = session.session_id;
