@@ -140,6 +140,9 @@ struct Node::Impl {
 // listener accepts before the node can answer.
 Status Node::Impl::start() {
     MOLDAU_CHECK(check_roles(config));
+    std::stop_callback interrupted(environment.stop, [this] {
+        settle_start(fail(ErrorCode::BrokerNotAvailable, "the start was interrupted"));
+    });
     control_loop.start();
     MOLDAU_TRY(broker, broker::BrokerServer::open(
                            {.config = config,
@@ -149,6 +152,9 @@ Status Node::Impl::start() {
                             .control_loop = &control_loop,
                             .on_fatal = [this](const Error& error) { fault(error); }}));
     MOLDAU_CHECK(find_metadata_directory());
+    if (environment.stop.stop_requested()) {
+        return start_outcome.get_future().get();  // recovery may have taken long
+    }
     MOLDAU_CHECK(bind_listeners());
     MOLDAU_CHECK(run_on(control_loop, [this] { return open_quorum(); }));
     sockets.start_accepting(true);
@@ -190,11 +196,12 @@ Status Node::Impl::find_metadata_directory() {
 }
 
 Status Node::Impl::open_quorum() {
-    MOLDAU_TRY(driver, quorum::QuorumDriver::open(quorum_options(), environment.files, control_loop,
-                                                  environment.clock));
     MOLDAU_TRY(auto bootstrap,
                quorum::read_bootstrap_metadata(environment.files, config.metadata_log_dir()));
     MOLDAU_CHECK(check_bootstrap(bootstrap));
+    // Last of what may fail: a driver that exists is one that was started.
+    MOLDAU_TRY(driver, quorum::QuorumDriver::open(quorum_options(), environment.files, control_loop,
+                                                  environment.clock));
     broker->broker().kraft_version = driver->kraft_version();
     loader = std::make_unique<quorum::MetadataLoader>([this] { return driver->high_watermark(); },
                                                       [this](const Error& error) { fault(error); });

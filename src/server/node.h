@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "base/result.h"
@@ -30,6 +31,8 @@ class Node {
         runtime::Clock& clock;
         runtime::Entropy& entropy;
         std::function<void(const Error&)> on_fault;
+        // Asked to stop, a start() under way gives up with BrokerNotAvailable.
+        std::stop_token stop;
     };
 
     // Locks the directories, joins the quorum, recovers the logs, registers, and opens the
