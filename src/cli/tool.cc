@@ -41,7 +41,7 @@ constexpr Tool kTools[] = {
     {"kafka-log-dirs", nullptr, "describe log directories"},
     {"kafka-metadata-quorum", run_kafka_metadata_quorum, "describe and change the KRaft quorum"},
     {"kafka-metadata-shell", nullptr, "browse a metadata snapshot"},
-    {"kafka-producer-perf-test", nullptr, "measure producing"},
+    {"kafka-producer-perf-test", run_kafka_producer_perf_test, "measure producing"},
     {"kafka-reassign-partitions", nullptr, "move partitions between brokers"},
     {"kafka-replica-verification", nullptr, "compare replicas"},
     {"kafka-server-start", run_kafka_server_start, "start a node"},

@@ -15,6 +15,7 @@ int run_kafka_consumer_groups(Arguments arguments, Streams& streams);
 int run_kafka_dump_log(Arguments arguments, Streams& streams);
 int run_kafka_console_consumer(Arguments arguments, Streams& streams);
 int run_kafka_console_producer(Arguments arguments, Streams& streams);
+int run_kafka_producer_perf_test(Arguments arguments, Streams& streams);
 int run_kafka_server_start(Arguments arguments, Streams& streams);
 int run_kafka_storage(Arguments arguments, Streams& streams);
 int run_kafka_server_stop(Arguments arguments, Streams& streams);
