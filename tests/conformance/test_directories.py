@@ -76,6 +76,17 @@ class Directories(unittest.TestCase):
         listed = first.tool("kafka-topics", "--bootstrap-server", first.bootstrap, "--list", check=True)
         self.assertIn("t", listed.stdout.split())
 
+    @unittest.skipIf(settings.server == "kafka", "log4j2 has its own way")
+    def test_a_log_file_that_cannot_be_written_is_refused(self):
+        node = self.node()
+        self.assertEqual(node.format().returncode, 0)
+        (node.directory / "file").write_text("no directory")
+        done = subprocess.run(node.command("kafka-server-start", node.properties_file), capture_output=True,
+                              text=True, timeout=40, env={**os.environ, "LOG_DIR": f"{node.directory}/file"})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("server.log", done.stderr)
+
     def test_a_port_in_use_is_refused(self):
         node = self.node()
         self.assertEqual(node.format().returncode, 0)
