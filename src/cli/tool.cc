@@ -35,7 +35,7 @@ constexpr Tool kTools[] = {
     {"kafka-e2e-latency", nullptr, "measure end-to-end latency"},
     {"kafka-features", nullptr, "describe and upgrade feature levels"},
     {"kafka-get-offsets", run_kafka_get_offsets, "show the offsets of partitions"},
-    {"kafka-groups", nullptr, "list groups of every type"},
+    {"kafka-groups", run_kafka_groups, "list groups of every type"},
     {"kafka-jmx", nullptr, "print metrics of a process"},
     {"kafka-leader-election", nullptr, "elect partition leaders"},
     {"kafka-log-dirs", nullptr, "describe log directories"},

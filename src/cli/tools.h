@@ -8,6 +8,7 @@ namespace moldau::cli {
 
 int run_kafka_broker_api_versions(Arguments arguments, Streams& streams);
 int run_kafka_cluster(Arguments arguments, Streams& streams);
+int run_kafka_groups(Arguments arguments, Streams& streams);
 int run_kafka_metadata_quorum(Arguments arguments, Streams& streams);
 int run_kafka_configs(Arguments arguments, Streams& streams);
 int run_kafka_get_offsets(Arguments arguments, Streams& streams);

@@ -18,7 +18,7 @@ from harness.node import Node, environment
 HERE = pathlib.Path(__file__).resolve().parent / "tools"
 TOOLS = ("kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups", "kafka-configs",
          "kafka-get-offsets", "kafka-cluster", "kafka-metadata-quorum",
-         "kafka-producer-perf-test")
+         "kafka-producer-perf-test", "kafka-groups")
 RECORD = os.environ.get("MOLDAU_RECORD") == "1"
 
 
