@@ -385,9 +385,7 @@ int run_kafka_console_consumer(Arguments arguments, Streams& streams) {
         say(streams.err, "{}: {}\n", kConfigException, consumer.error().message);
         return 1;
     }
-    std::string protocol =
-        client::string_property(settings->properties, "group.protocol", "classic");
-    if (!options->has("partition") && (protocol == "classic" || protocol == "CLASSIC")) {
+    if (!options->has("partition")) {
         say(streams.err,
             "The consumer rebalance protocol (KIP-848) is production-ready! Set "
             "group.protocol=consumer to try it out. See "

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "client/consumer_config.h"
+
 namespace moldau::client {
 namespace {
 
@@ -34,6 +36,14 @@ TEST(ClientConfig, properties_override_defaults) {
             .error()
             .message,
         "Invalid value x for configuration request.timeout.ms: Not a number of type INT");
+}
+
+TEST(ConsumerConfig, a_group_protocol_that_is_not_here_is_refused_by_name) {
+    // It was ignored, and the consumer joined by the classic protocol without a word.
+    auto config = ConsumerConfig::from_properties({{"group.protocol", "consumer"}});
+    EXPECT_EQ(config.error().message,
+              "group.protocol is not available yet: value=consumer available=classic");
+    EXPECT_TRUE(ConsumerConfig::from_properties({{"group.protocol", "classic"}}).has_value());
 }
 
 TEST(ClientConfig, backoff_doubles_up_to_its_limit) {

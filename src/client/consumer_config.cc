@@ -85,6 +85,11 @@ Result<OffsetReset> OffsetReset::parse(std::string_view text) {
 
 Result<ConsumerConfig> ConsumerConfig::from_properties(const Properties& properties) {
     ConsumerConfig config;
+    std::string protocol = string_property(properties, "group.protocol", "classic");
+    if (protocol != "classic" && protocol != "CLASSIC") {
+        return fail(ErrorCode::InvalidConfig,
+                    "group.protocol is not available yet: value={} available=classic", protocol);
+    }
     if (auto group = properties.find("group.id"); group != properties.end()) {
         config.group_id = group->second;
     }
