@@ -47,14 +47,13 @@ std::string unquoted(std::string_view field) {
 
 }  // namespace
 
-ToolResult<std::vector<client::TopicPartition>> parse_topic_partitions(
-    const std::string& argument) {
+ToolResult<std::vector<TopicPartition>> parse_topic_partitions(const std::string& argument) {
     std::vector<std::string_view> halves = split(argument, ':');
     if (halves.size() != 2 || halves[1].empty()) {
         return illegal_argument(
             fmt::format("Invalid topic arg '{}', expected topic name and partitions", argument));
     }
-    std::vector<client::TopicPartition> partitions;
+    std::vector<TopicPartition> partitions;
     for (std::string_view part : split(halves[1], ',')) {
         auto index = number<int32_t>(part);
         if (!index) {
@@ -163,14 +162,14 @@ ToolResult<ResetPlanner::Partitions> ResetPlanner::partitions_in_scope(const std
 
 ToolResult<void> ResetPlanner::check_exist(const Partitions& partitions) {
     std::set<std::string> topics;
-    for (const client::TopicPartition& tp : partitions) {
+    for (const TopicPartition& tp : partitions) {
         topics.insert(tp.topic);
     }
     std::vector<std::string> names(topics.begin(), topics.end());
     MOLDAU_TRY(auto cluster, admin_.client().fetch_metadata(names, false, "describeTopics"));
     std::vector<std::string> missing;
     std::vector<std::string> leaderless;
-    for (const client::TopicPartition& tp : partitions) {
+    for (const TopicPartition& tp : partitions) {
         if (cluster->partition(tp) == nullptr) {
             missing.push_back(tp.str());
         } else if (cluster->leader(tp) == nullptr) {
@@ -192,8 +191,8 @@ ToolResult<void> ResetPlanner::check_exist(const Partitions& partitions) {
 
 ToolResult<ResetPlanner::Offsets> ResetPlanner::offsets_at(const Partitions& partitions,
                                                            int64_t spec) {
-    std::map<client::TopicPartition, int64_t> specs;
-    for (const client::TopicPartition& tp : partitions) {
+    std::map<TopicPartition, int64_t> specs;
+    for (const TopicPartition& tp : partitions) {
         specs[tp] = spec;
     }
     MOLDAU_TRY(auto listed, admin_.list_offsets(specs));
@@ -260,7 +259,7 @@ ToolResult<ResetPlanner::Offsets> ResetPlanner::plan(const std::string& group) {
     if (options_.has("to-offset")) {
         MOLDAU_TRY(auto offset, options_.int64("to-offset"));
         Offsets wanted;
-        for (const client::TopicPartition& tp : partitions) {
+        for (const TopicPartition& tp : partitions) {
             wanted[tp] = *offset;
         }
         return within_range(std::move(wanted));
@@ -313,7 +312,7 @@ ToolResult<ResetPlanner::Offsets> ResetPlanner::plan(const std::string& group) {
     MOLDAU_TRY(auto by, options_.int64("shift-by"));
     Offsets wanted;
     Partitions uncommitted;
-    for (const client::TopicPartition& tp : partitions) {
+    for (const TopicPartition& tp : partitions) {
         auto current = committed.find(tp);
         if (current != committed.end()) {
             wanted[tp] = current->second.offset + by.value_or(0);

@@ -14,7 +14,7 @@
 namespace moldau::cli {
 
 // "orders" or "orders:0,2". Errors: IllegalArgument with Kafka's words.
-ToolResult<std::vector<client::TopicPartition>> parse_topic_partitions(const std::string& argument);
+ToolResult<std::vector<TopicPartition>> parse_topic_partitions(const std::string& argument);
 
 // "2020-01-01T00:00:00.000", with an optional zone "Z" or "+02:00", as milliseconds UTC; without a
 // zone it is UTC. Nothing when malformed.
@@ -29,11 +29,11 @@ class ResetPlanner {
         : options_(options), admin_(admin), streams_(streams) {}
 
     // Errors: IllegalArgument is a usage error; the rest ends the command.
-    ToolResult<std::map<client::TopicPartition, int64_t>> plan(const std::string& group);
+    ToolResult<std::map<TopicPartition, int64_t>> plan(const std::string& group);
 
  private:
-    using Partitions = std::vector<client::TopicPartition>;
-    using Offsets = std::map<client::TopicPartition, int64_t>;
+    using Partitions = std::vector<TopicPartition>;
+    using Offsets = std::map<TopicPartition, int64_t>;
 
     ToolResult<Partitions> partitions_in_scope(const std::string& group);
     ToolResult<void> check_exist(const Partitions& partitions);

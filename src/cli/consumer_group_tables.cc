@@ -11,9 +11,9 @@ std::string shown(const std::optional<T>& value) {
 }
 
 // "events:0,1;orders:0"
-std::string assignment_text(const std::set<client::TopicPartition>& partitions) {
+std::string assignment_text(const std::set<TopicPartition>& partitions) {
     std::map<std::string, std::vector<int32_t>> by_topic;
-    for (const client::TopicPartition& tp : partitions) {
+    for (const TopicPartition& tp : partitions) {
         by_topic[tp.topic].push_back(tp.partition);
     }
     std::vector<std::string> parts;
@@ -34,11 +34,11 @@ std::optional<int64_t> lag(const OffsetRow& row) {
 
 std::vector<OffsetRow> offset_rows(
     const client::GroupDescription& group,
-    const std::map<client::TopicPartition, client::OffsetAndMetadata>& committed,
-    const std::map<client::TopicPartition, int64_t>& log_end_offsets) {
+    const std::map<TopicPartition, client::OffsetAndMetadata>& committed,
+    const std::map<TopicPartition, int64_t>& log_end_offsets) {
     std::vector<OffsetRow> rows;
-    std::set<client::TopicPartition> assigned;
-    auto add = [&](const client::TopicPartition& tp, const client::MemberDescription* member) {
+    std::set<TopicPartition> assigned;
+    auto add = [&](const TopicPartition& tp, const client::MemberDescription* member) {
         OffsetRow row;
         row.group = group.id;
         row.partition = tp;
@@ -70,7 +70,7 @@ std::vector<OffsetRow> offset_rows(
                    : a->member_id < b->member_id;
     });
     for (const client::MemberDescription* member : members) {
-        for (const client::TopicPartition& tp : member->assignment) {
+        for (const TopicPartition& tp : member->assignment) {
             assigned.insert(tp);
             add(tp, member);
         }
@@ -128,8 +128,7 @@ std::string members_table(const client::GroupDescription& group, bool verbose, b
     bool has_classic = false;
     bool has_consumer = false;
     auto target_of = [](const client::MemberDescription& member) {
-        return assignment_text(
-            member.target_assignment.value_or(std::set<client::TopicPartition>()));
+        return assignment_text(member.target_assignment.value_or(std::set<TopicPartition>()));
     };
     for (const auto& member : group.members) {
         if (!any_rows) {

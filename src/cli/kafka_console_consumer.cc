@@ -248,7 +248,7 @@ class ConsoleConsumer {
     void start() {
         auto partition = options_.int32("partition").value();
         if (partition) {
-            client::TopicPartition tp{*options_.value("topic"), *partition};
+            TopicPartition tp{*options_.value("topic"), *partition};
             consumer_.assign({tp});
             if (settings_.start >= 0) {
                 consumer_.seek(tp, settings_.start);
@@ -323,7 +323,7 @@ class ConsoleConsumer {
     bool done() const { return settings_.messages_max >= 0 && count_ >= settings_.messages_max; }
 
     void give_back(const std::vector<client::ConsumedRecord>& records, std::ptrdiff_t from) {
-        std::set<client::TopicPartition> seen;
+        std::set<TopicPartition> seen;
         for (size_t i = static_cast<size_t>(from); i < records.size(); ++i) {
             if (seen.insert(records[i].partition).second) {
                 consumer_.seek(records[i].partition, records[i].offset);

@@ -321,16 +321,16 @@ class ConsumerGroupCommand {
 
     ToolResult<std::vector<OffsetRow>> collect_offsets(const client::GroupDescription& group) {
         MOLDAU_TRY(auto committed, admin_.committed_offsets(group.id));
-        std::map<client::TopicPartition, int64_t> specs;
+        std::map<TopicPartition, int64_t> specs;
         for (const auto& [tp, offset] : committed) {
             specs[tp] = client::offset_spec::kLatest;
         }
         for (const auto& member : group.members) {
-            for (const client::TopicPartition& tp : member.assignment) {
+            for (const TopicPartition& tp : member.assignment) {
                 specs[tp] = client::offset_spec::kLatest;
             }
         }
-        std::map<client::TopicPartition, int64_t> ends;
+        std::map<TopicPartition, int64_t> ends;
         if (!specs.empty()) {
             MOLDAU_TRY(auto listed, admin_.list_offsets(specs));
             for (const auto& [tp, result] : listed) {
@@ -412,8 +412,8 @@ class ConsumerGroupCommand {
     }
 
     ToolResult<void> execute(const std::string& group,
-                             const std::map<client::TopicPartition, int64_t>& offsets) {
-        std::map<client::TopicPartition, client::OffsetAndMetadata> wanted;
+                             const std::map<TopicPartition, int64_t>& offsets) {
+        std::map<TopicPartition, client::OffsetAndMetadata> wanted;
         for (const auto& [tp, offset] : offsets) {
             wanted[tp] = {offset, -1, ""};
         }
@@ -431,8 +431,8 @@ class ConsumerGroupCommand {
 
     ToolResult<void> delete_offsets() {
         std::string group = options_.values("group").front();
-        std::map<client::TopicPartition, std::optional<std::string>> outcome;  // error words
-        std::set<client::TopicPartition> partitions;
+        std::map<TopicPartition, std::optional<std::string>> outcome;  // error words
+        std::set<TopicPartition> partitions;
         for (const std::string& argument : options_.values("topic")) {
             if (argument.find(':') != std::string::npos) {
                 MOLDAU_TRY(auto some, parse_topic_partitions(argument));
@@ -453,7 +453,7 @@ class ConsumerGroupCommand {
         std::optional<ErrorCode> top;
         if (!results) {
             top = results.error().code;
-            for (const client::TopicPartition& tp : partitions) {
+            for (const TopicPartition& tp : partitions) {
                 outcome[tp] = ToolError(results.error()).str();
             }
         } else {
@@ -470,9 +470,8 @@ class ConsumerGroupCommand {
         return {};
     }
 
-    void print_deletion(
-        const std::string& group, std::optional<ErrorCode> top,
-        const std::map<client::TopicPartition, std::optional<std::string>>& outcome) {
+    void print_deletion(const std::string& group, std::optional<ErrorCode> top,
+                        const std::map<TopicPartition, std::optional<std::string>>& outcome) {
         if (!top) {
             say(streams_.out, "Request succeeded for deleting offsets from group {}.\n", group);
         } else if (*top == ErrorCode::InvalidGroupId || *top == ErrorCode::GroupIdNotFound ||

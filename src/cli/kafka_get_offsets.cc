@@ -161,7 +161,7 @@ Status print_offsets(const ParsedOptions& options, Streams& streams) {
     properties.insert_or_assign("client.id", "GetOffsetShell");
     MOLDAU_TRY(auto client, make_client(properties));
     MOLDAU_TRY(auto cluster, client->fetch_all_metadata("listTopics"));
-    std::map<client::TopicPartition, int64_t> specs;
+    std::map<TopicPartition, int64_t> specs;
     for (const auto& [topic, info] : cluster->topics) {
         if (options.has("exclude-internal-topics") && is_internal_topic(topic)) {
             continue;

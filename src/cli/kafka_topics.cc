@@ -386,7 +386,7 @@ class TopicCommand {
         return {};
     }
 
-    using Reassignments = std::map<client::TopicPartition, client::Reassignment>;
+    using Reassignments = std::map<TopicPartition, client::Reassignment>;
 
     static size_t replication_factor(const client::PartitionDescription& partition,
                                      const client::Reassignment* moving) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error_code.h"
+#include "base/topic_partition.h"
 #include "base/uuid.h"
 #include "client/client_config.h"
 
@@ -20,14 +21,6 @@ struct MetadataResponse;
 }
 
 namespace moldau::client {
-
-struct TopicPartition {
-    std::string topic;
-    int32_t partition = 0;
-
-    std::string str() const { return fmt::format("{}-{}", topic, partition); }
-    friend auto operator<=>(const TopicPartition&, const TopicPartition&) = default;
-};
 
 struct Node {
     int32_t id = -1;
