@@ -405,6 +405,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool c
     MOLDAU_TRY(auto opened,
                Log::open(std::move(context), std::move(options), manager.clock_.wall_ms()));
     log = std::move(opened);
+    glance.reset();
     topic_id = log->topic_id();
     return log;
 }

@@ -151,6 +151,8 @@ class LogManager {
     void write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
                            Offset Entry::* of_entry);
     void flush_log(Log& log, bool rolled_only);
+    // Whether retention must look into the log; of an unopened one a glance decides.
+    bool retention_due(Entry& entry, TimestampMs now);
     Status close_dir(Dir& dir, int64_t broker_epoch);
 
     runtime::FileSystem& files_;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "runtime/file_system.h"
+#include "storage/log_glance.h"
 #include "storage/log_manager.h"
 
 namespace moldau::storage {
@@ -61,6 +62,7 @@ struct LogManager::Entry {
     std::shared_ptr<Log> log GUARDED_BY(mutex);
     bool is_new GUARDED_BY(mutex) = false;
     bool removed GUARDED_BY(mutex) = false;
+    std::optional<LogGlance> glance GUARDED_BY(mutex);  // until the log opens
     // As the checkpoint files had them; what counts until the log is open.
     Offset recovery_point{0};
     Offset log_start_offset{0};

@@ -6,6 +6,7 @@
 #include "record/builder.h"
 #include "runtime/clock.h"
 #include "runtime/file_system.h"
+#include "runtime/forwarding_file_system.h"
 #include "runtime/logging.h"
 
 namespace moldau::storage {
@@ -14,6 +15,35 @@ namespace {
 constexpr std::string_view kClusterId = "Some-Cluster-Id-000000";
 const Uuid kTopic{11, 22};
 const TopicPartition kOrders{"orders", 0};
+
+// Counts openings of data files, and all files that are open.
+class CountingFileSystem final : public runtime::ForwardingFileSystem {
+ public:
+    CountingFileSystem() : ForwardingFileSystem(runtime::real_file_system()) {}
+
+    Result<std::unique_ptr<runtime::File>> open(const std::string& path,
+                                                runtime::OpenMode mode) override {
+        data_opened_ += path.ends_with(kLogSuffix) ? 1 : 0;
+        MOLDAU_TRY(auto file, ForwardingFileSystem::open(path, mode));
+        return std::make_unique<CountedFile>(std::move(file), open_);
+    }
+
+    int data_opened_ = 0;
+    std::atomic<int> open_{0};
+
+ private:
+    class CountedFile final : public runtime::ForwardingFile {
+     public:
+        CountedFile(std::unique_ptr<runtime::File> inner, std::atomic<int>& open)
+            : ForwardingFile(std::move(inner)), open_(open) {
+            ++open_;
+        }
+        ~CountedFile() override { --open_; }
+
+     private:
+        std::atomic<int>& open_;
+    };
+};
 
 class LogManagerTest : public ::testing::Test {
  protected:
@@ -80,7 +110,7 @@ class LogManagerTest : public ::testing::Test {
         return content ? content->str() : "<missing>";
     }
 
-    runtime::FileSystem& files_ = runtime::real_file_system();
+    CountingFileSystem files_;
     runtime::ManualClock clock_;
     config::LogConfig config_;
     std::string root_;
@@ -110,6 +140,64 @@ TEST_F(LogManagerTest, logs_survive_a_clean_stop_with_their_offsets_and_ids) {
     ASSERT_TRUE(again && *again);
     EXPECT_EQ((*again)->log_end_offset(), Offset(2));
     EXPECT_EQ((*again)->high_watermark(), Offset(2));
+}
+
+// Forty idle partitions were all opened by the first retention check, and stayed open.
+TEST_F(LogManagerTest, retention_opens_no_log_that_has_nothing_to_delete) {
+    format(1);
+    start();
+    for (int p = 0; p < 40; ++p) {
+        append(*create({"orders", p}), "a");
+    }
+    ASSERT_TRUE(manager_->shutdown(1));
+    start();
+    int opened_before = files_.data_opened_;
+    int open_before = files_.open_;
+    manager_->apply_retention();
+    clock_.advance(std::chrono::hours(24));
+    manager_->apply_retention();
+    manager_->checkpoint_recovery_points();
+    manager_->remove_deleted();
+    EXPECT_EQ(files_.data_opened_, opened_before);
+    EXPECT_EQ(files_.open_, open_before);
+}
+
+TEST_F(LogManagerTest, retention_opens_the_log_whose_oldest_segment_is_too_old) {
+    format(1);
+    start();
+    append(*create({"orders", 0}), "old");
+    clock_.advance(std::chrono::hours(24));
+    append(*create({"orders", 1}), "young");
+    ASSERT_TRUE(manager_->shutdown(1));
+    start();
+    int opened_before = files_.data_opened_;
+    // A week after the first record, six days after the second.
+    clock_.advance(std::chrono::hours(24 * 6) + milliseconds(1));
+    manager_->apply_retention();
+    EXPECT_GT(files_.data_opened_, opened_before);
+    EXPECT_EQ((*manager_->get({"orders", 0}))->log_start_offset(), Offset(1));
+    EXPECT_EQ((*manager_->get({"orders", 1}))->log_start_offset(), Offset(0));
+}
+
+TEST_F(LogManagerTest, retention_opens_the_log_that_is_too_large) {
+    config_.internal_segment_bytes = 100;
+    format(1);
+    start();
+    {
+        auto log = create(kOrders);
+        for (int i = 0; i < 5; ++i) {
+            append(*log, "0123456789");
+        }
+    }
+    ASSERT_TRUE(manager_->shutdown(1));
+    config_.retention_bytes = 1000;
+    start();
+    int opened_before = files_.data_opened_;
+    manager_->apply_retention();
+    EXPECT_EQ(files_.data_opened_, opened_before);
+    config_.retention_bytes = 200;
+    manager_->apply_retention();
+    EXPECT_GT((*manager_->get(kOrders))->log_start_offset(), Offset(0));
 }
 
 TEST_F(LogManagerTest, logs_are_recovered_after_a_crash) {

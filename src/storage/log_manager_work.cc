@@ -234,10 +234,33 @@ void LogManager::flush_dirty_logs() {
     }
 }
 
+bool LogManager::retention_due(Entry& entry, TimestampMs now) {
+    MutexLock lock(entry.mutex);
+    if (entry.removed || entry.dir->is_offline()) {
+        return false;
+    }
+    if (entry.log != nullptr) {
+        return true;
+    }
+    if (!entry.glance) {
+        auto glance = glance_at_log(files_, entry.path);
+        if (!glance) {
+            MOLDAU_LOG_WARN(logger, "Cannot judge the retention of {}: {}", entry.partition,
+                            glance.error().message);
+            return false;
+        }
+        entry.glance = *glance;
+    }
+    return may_have_expired(*entry.glance, *options_.config_of(entry.partition.topic),
+                            entry.log_start_offset, entry.high_watermark, now);
+}
+
 void LogManager::apply_retention() {
     TimestampMs now = clock_.wall_ms();
     for (const EntryPtr& entry : entries()) {
-        // Retention looks at every log, opened or not.
+        if (!retention_due(*entry, now)) {
+            continue;
+        }
         auto log = open_entry(*entry, entry->dir->clean);
         if (!log) {
             continue;
