@@ -46,8 +46,11 @@ install() {
         as_root apt-get update -qq || return 1
         updated=yes
     fi
+    # People who watch see apt at work; a log gets the line above alone.
+    local watch=/dev/null
+    [ -t 1 ] && watch=/dev/stdout
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        "${wanted[@]}" >/dev/null
+        "${wanted[@]}" >"$watch"
 }
 
 case "${1:-build}" in

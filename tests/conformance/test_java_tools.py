@@ -5,12 +5,38 @@ import random
 import re
 import signal
 import tempfile
+import threading
 import unittest
 
 from harness import java, settings
 from harness.node import Node, wait_until
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+BASE_TIME = 1_700_000_000_000  # 2023-11-14T22:13:20Z
+
+
+class VerifiableConsumer:
+    """Kafka's VerifiableConsumer as a group member; its events are read as it prints them."""
+
+    def __init__(self, bootstrap, group, topic):
+        self.process = java.start(
+            "kafka-verifiable-consumer", "--bootstrap-server", bootstrap, "--topic", topic, "--group-id", group,
+            "--session-timeout", 6000, "--reset-policy", "earliest", "--verbose")
+        self.assigned, self.places = set(), set()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["name"] in ("partitions_assigned", "partitions_revoked"):
+                named = {partition["partition"] for partition in event["partitions"]}
+                self.assigned = named if event["name"] == "partitions_assigned" else self.assigned - named
+            elif event["name"] == "record_data":
+                self.places.add((event["partition"], event["offset"]))
+
+    def end(self, signal_number):
+        self.process.send_signal(signal_number)
+        self.process.wait(30)
 
 
 class JavaTools(unittest.TestCase):
@@ -192,6 +218,51 @@ class JavaTools(unittest.TestCase):
         out = self.run_tool("kafka-log-dirs", "--describe", "--topic-list", self.some_topic())
         self.assertIn(f'"partition":"{self.some_topic()}-0"', out)
         self.assertIn("metadata.version", self.run_command("kafka-features", "describe"))
+
+    def test_offsets_are_found_by_time(self):
+        topic = self.create()
+        for hour in range(3):
+            self.run_tool("kafka-verifiable-producer", "--topic", topic, "--max-messages", 10,
+                          "--message-create-time", BASE_TIME + hour * 3_600_000)
+        for time, offset in ((0, 0), (BASE_TIME + 1_800_000, 10), (BASE_TIME + 7_200_000, 20)):
+            out = self.run_tool("kafka-get-offsets", "--topic", topic, "--time", time)
+            self.assertEqual(out.strip(), f"{topic}:0:{offset}")
+        self.run_tool("kafka-consumer-groups", "--group", f"g-{topic}", "--topic", topic, "--reset-offsets",
+                      "--to-datetime", "2023-11-14T23:00:00.000", "--execute")
+        out = self.run_tool("kafka-console-consumer", "--topic", topic, "--group", f"g-{topic}",
+                            "--max-messages", 20, "--timeout-ms", 30000)
+        self.assertEqual(out.split(), [str(value) for value in [*range(10), *range(10)]])
+
+    def test_group_of_three_joins_leaves_survives_a_kill_and_goes_on_after_a_restart(self):
+        topic = self.create(6)
+        members = []
+
+        def shared():
+            owned = sorted(p for member in members for p in member.assigned)
+            return owned == list(range(6)) and all(member.assigned for member in members)
+
+        def produce(count):
+            self.run_tool("kafka-verifiable-producer", "--topic", topic, "--max-messages", count)
+
+        try:
+            produce(200)
+            for count in (1, 2, 3):
+                members.append(VerifiableConsumer(self.node.bootstrap, f"g-{topic}", topic))
+                wait_until(shared, 60, f"{count} members share six partitions")
+            gone = [members.pop(0)]
+            gone[0].end(signal.SIGTERM)
+            wait_until(shared, 60, "two members after a leave")
+            gone.append(members.pop(0))
+            gone[1].end(signal.SIGKILL)
+            wait_until(shared, 60, "one member after a kill")
+            self.node.restart()
+            produce(100)
+            everyone = [*gone, *members]
+            wait_until(lambda: len(set().union(*(set(member.places) for member in everyone))) == 300, 60,
+                       "every record reached a member")
+        finally:
+            for member in members:
+                member.end(signal.SIGKILL)
 
     def test_two_console_consumers_share_a_group(self):
         topic = self.create(2)
