@@ -4,10 +4,9 @@
 #include <limits>
 
 #include "base/assert.h"
-#include "base/endian.h"
-#include "record/builder.h"
 #include "runtime/file_system.h"
 #include "runtime/logging.h"
+#include "storage/producer_replay.h"
 
 namespace moldau::storage {
 
@@ -17,41 +16,6 @@ runtime::Logger logger("kafka.log.UnifiedLog");
 
 // Inactive segments whose indexes stay in memory: readers of old data move slowly.
 constexpr size_t kWarmSegments = 4;
-
-ProducerBatchHeader producer_header(const record::BatchHeader& header) {
-    ProducerBatchHeader of;
-    of.producer_id = ProducerId(header.producer_id);
-    of.producer_epoch = header.producer_epoch;
-    of.base_sequence = header.base_sequence;
-    of.last_sequence = header.last_sequence();
-    of.base_offset = header.first_offset();
-    of.last_offset = header.last_offset();
-    of.max_timestamp = header.max_timestamp;
-    of.transactional = header.is_transactional();
-    return of;
-}
-
-// The marker in a control batch; nullopt for an empty one (compaction) or another control type.
-Result<std::optional<EndTransactionMarker>> read_marker(const record::BatchHeader& header,
-                                                        const Bytes& payload) {
-    record::RecordReader reader(header, payload);
-    if (!reader.next()) {
-        MOLDAU_CHECK(reader.status());
-        return std::nullopt;
-    }
-    const record::RecordView& record = reader.record();
-    auto type = record::control_type_of_key(record.key);
-    bool commit = type == static_cast<int16_t>(record::ControlType::Commit);
-    if (!commit && type != static_cast<int16_t>(record::ControlType::Abort)) {
-        return std::nullopt;
-    }
-    if (!record.value || record.value->size() < 6) {
-        return fail(ErrorCode::CorruptMessage, "transaction marker without a value: offset={}",
-                    header.base_offset);
-    }
-    return EndTransactionMarker{
-        commit, load_big<int32_t>(reinterpret_cast<const uint8_t*>(record.value->data()) + 2)};
-}
 
 }  // namespace
 
@@ -263,7 +227,7 @@ std::expected<AppendResult, AppendError> Log::append_as_leader(const Bytes& reco
         MOLDAU_CHECK(assign_epoch_start(append.leader_epoch, header.first_offset()));
         MOLDAU_CHECK(roll_if_needed(valid->size_in_bytes(), header.first_offset(),
                                     header.last_offset(), header.max_timestamp, now));
-        MOLDAU_CHECK(checked(active().load_indexes(), "index cannot be read"));
+        MOLDAU_CHECK(load_active_indexes(!changes.completed.empty()));
         const Bytes pieces[] = {Bytes::borrowed_forever(valid->header_bytes), valid->payload};
         const BatchExtent extent{header.last_offset(), header.max_timestamp,
                                  static_cast<uint32_t>(valid->size_in_bytes())};
@@ -347,7 +311,7 @@ Result<AppendResult> Log::append_as_follower(const Bytes& records, LeaderEpoch l
     }
     MOLDAU_CHECK(roll_if_needed(bytes, headers.front().first_offset(), headers.back().last_offset(),
                                 max_timestamp, now));
-    MOLDAU_CHECK(checked(active().load_indexes(), "index cannot be read"));
+    MOLDAU_CHECK(load_active_indexes(!changes.completed.empty()));
     const Bytes piece = records.slice(0, bytes);
     auto written = active().append(std::span(&piece, 1), extents);
     if (!written) {
@@ -432,42 +396,34 @@ Status Log::check_producer(const record::BatchHeader& header, const Bytes& paylo
     return {};
 }
 
+Status Log::load_active_indexes(bool transactions) {
+    MOLDAU_CHECK(checked(active().load_indexes(), "index cannot be read"));
+    if (transactions) {
+        // Before the marker is written: an index made anew would hold its transaction already.
+        auto known = transactions_of(segments_.size() - 1);
+        return known ? Status() : checked(fail(known.error()), "transaction index cannot be read");
+    }
+    return {};
+}
+
 Status Log::apply_producers(const ProducerChanges& changes, Offset end) {
     for (const ProducerAppend& append : changes.appends) {
         producers_.update(append);
     }
     for (const CompletedTxn& txn : changes.completed) {
         if (txn.aborted) {
-            MOLDAU_CHECK(
-                checked(active().append_aborted({txn.producer_id, txn.first_offset, txn.last_offset,
-                                                 producers_.last_stable_offset_after(txn)}),
-                        "transaction index cannot be written"));
+            active().append_aborted({txn.producer_id, txn.first_offset, txn.last_offset,
+                                     producers_.last_stable_offset_after(txn)});
+            // The marker is in the log: a full disk makes the file lag, no more.
+            auto written = active().write_transactions();
+            if (!written && !runtime::is_disk_full(written.error())) {
+                return checked(written, "transaction index cannot be written");
+            }
         }
         producers_.complete(txn);
     }
     producers_.set_map_end_offset(end);
     return {};
-}
-
-Result<std::vector<CompletedTxn>> Log::replay_producer(const record::BatchView& batch) {
-    const record::BatchHeader& header = batch.header();
-    ProducerChanges changes;
-    if (header.has_producer_id()) {
-        MOLDAU_TRY(Bytes payload,
-                   header.is_control() ? batch.uncompressed_payload() : Result<Bytes>(Bytes()));
-        auto known = check_producer(header, payload, ProducerOrigin::Replication, {}, changes);
-        if (!known) {
-            // The batch is in the log and stays there: state follows data, not the other way round.
-            MOLDAU_LOG_WARN(logger,
-                            "Producer state cannot follow a batch: partition={} offset={} {}",
-                            name_, header.base_offset, known.error().message);
-        }
-        for (const ProducerAppend& append : changes.appends) {
-            producers_.update(append);
-        }
-    }
-    producers_.set_map_end_offset(header.next_offset());
-    return std::move(changes.completed);
 }
 
 std::vector<ActiveProducer> Log::active_producers() const {

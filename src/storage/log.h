@@ -279,6 +279,7 @@ class Log {
                           ProducerOrigin origin, const LeaderAppend& append,
                           ProducerChanges& changes) const;
     Status check_transaction(const record::BatchHeader& header, const LeaderAppend& append) const;
+    Status load_active_indexes(bool transactions);
     Status apply_producers(const ProducerChanges& changes, Offset end);
     // `first` to `last` are the offsets, `bytes` and `max_timestamp` those of what comes next.
     Status roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs max_timestamp,
@@ -294,8 +295,9 @@ class Log {
     // batches.
     Status load_producers(Offset end, TimestampMs now);
     Status replay_producers(Segment& segment, Offset end);
-    // Returns the transactions that the batch ends.
-    Result<std::vector<CompletedTxn>> replay_producer(const record::BatchView& batch);
+    // The segment's aborted transactions; found in the records again when the index is damaged.
+    Result<const TransactionIndex*> transactions_of(size_t segment);
+    Status rebuild_transactions(size_t segment);
     Status remove_snapshot(Offset offset);
     // Takes the segments [first, last) out and renames their files.
     Status discard_segments(size_t first, size_t last, TimestampMs now);

@@ -7,6 +7,7 @@
 #include "storage/checkpoint_file.h"
 #include "storage/log.h"
 #include "storage/partition_metadata.h"
+#include "storage/producer_replay.h"
 
 namespace moldau::storage {
 
@@ -201,6 +202,13 @@ class LogLoader {
 
     Status recover() {
         size_t first = log_.segment_index_for(log_.recovery_point_);
+        // The segment before may not have lost its preallocated room yet when the machine stopped.
+        if (first > 0 && log_.segments_[first]->base_offset() == log_.recovery_point_) {
+            Segment& before = *log_.segments_[first - 1];
+            MOLDAU_TRY(bool whole, before.ends_whole());
+            log_.keep_warm(before);
+            first -= whole ? 0 : 1;
+        }
         // Snapshots above it may describe what is lost now.
         MOLDAU_CHECK(log_.load_producers(
             std::max(log_.segments_[first]->base_offset(), log_.log_start_offset_), now_));
@@ -214,13 +222,16 @@ class LogLoader {
             log_.log_end_offset_ = next;
             // Data and names reach the device in any order: a later segment may be there although
             // the end of this one is not. Only compaction leaves holes on purpose.
-            bool hole = i + 1 < log_.segments_.size() && !log_.config_->cleanup_compact &&
-                        log_.segments_[i + 1]->base_offset() != next;
-            if (cut > 0 || hole) {
+            bool hole =
+                i + 1 < log_.segments_.size() && log_.segments_[i + 1]->base_offset() != next;
+            bool lost = hole && (cut > 0 || !log_.config_->cleanup_compact);
+            if (cut > 0 || lost) {
                 MOLDAU_LOG_WARN(logger,
                                 "Corruption found in segment {} of {}, truncating to offset {}: "
                                 "{} bytes dropped",
                                 segment.base_offset(), log_.name_, next, cut);
+            }
+            if (lost) {
                 MOLDAU_CHECK(drop_segments_from(i + 1));
             }
             bool last = i + 1 == log_.segments_.size();
@@ -245,12 +256,11 @@ class LogLoader {
         if (header.next_offset() <= log_.producers_.map_end_offset()) {
             return {};
         }
-        MOLDAU_TRY(auto completed, log_.replay_producer(batch));
+        MOLDAU_TRY(auto completed, replay_batch(log_.producers_, batch));
         for (const CompletedTxn& txn : completed) {
             if (txn.aborted) {
-                MOLDAU_CHECK(
-                    segment.append_aborted({txn.producer_id, txn.first_offset, txn.last_offset,
-                                            log_.producers_.last_stable_offset_after(txn)}));
+                segment.append_aborted({txn.producer_id, txn.first_offset, txn.last_offset,
+                                        log_.producers_.last_stable_offset_after(txn)});
             }
             log_.producers_.complete(txn);
         }

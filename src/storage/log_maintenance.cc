@@ -83,6 +83,7 @@ Status Log::roll_to(Offset base, TimestampMs now) {
     MOLDAU_CHECK(take_producer_snapshot());
     MOLDAU_CHECK(checked(closing.load_indexes(), "index cannot be read"));
     MOLDAU_CHECK(checked(closing.write_indexes(true), "index cannot be written"));
+    MOLDAU_CHECK(checked(closing.trim(), "segment cannot be trimmed"));
     MOLDAU_CHECK(start_segment(base, now));
     keep_warm(closing);
     MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Rolled new log segment at offset {}", name_,
@@ -94,7 +95,8 @@ Status Log::start_segment(Offset base, TimestampMs now) {
     // A leftover of that name holds nothing that was acknowledged: its records would be in the log.
     MOLDAU_CHECK(checked(Segment::remove_files(context_.cache->files(), dir_, base, false),
                          "stale segment stays"));
-    auto segment = Segment::create(*context_.cache, dir_, base, segment_limits());
+    auto segment = Segment::create(*context_.cache, dir_, base, segment_limits(),
+                                   config_->preallocate ? config_->effective_segment_bytes() : 0);
     if (!segment) {
         return fail(refused(segment.error(), "segment cannot be created"));
     }
@@ -166,6 +168,9 @@ Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
     while (segments_.size() > keep) {
         MOLDAU_CHECK(discard_segments(segments_.size() - 1, segments_.size(), now));
         MOLDAU_CHECK(sync_directory());
+    }
+    if (auto transactions = transactions_of(segments_.size() - 1); !transactions) {
+        return fail(refused(transactions.error(), "transaction index cannot be read"));
     }
     auto cut = active().truncate_to(offset);
     if (!cut) {
@@ -389,6 +394,7 @@ Status Log::close() {
     for (auto& segment : segments_) {
         MOLDAU_CHECK(checked(segment->write_indexes(true), "index cannot be written"));
     }
+    MOLDAU_CHECK(checked(active().trim(), "segment cannot be trimmed"));
     MOLDAU_CHECK(flush());
     closed_ = true;
     return {};

@@ -84,7 +84,7 @@ Status Log::collect_aborted(Offset start, const Segment::ReadResult& read, size_
                         : (segment + 1 < segments_.size() ? segments_[segment + 1]->base_offset()
                                                           : log_end_offset_);
     for (size_t i = segment; i < segments_.size(); ++i) {
-        auto transactions = segments_[i]->transactions();
+        auto transactions = transactions_of(i);
         if (!transactions) {
             return fail(refused(transactions.error(), "transaction index cannot be read"));
         }

@@ -442,6 +442,148 @@ TEST_F(LogTest, an_open_transaction_holds_back_read_committed_until_its_marker_i
     EXPECT_EQ(log_->read(Offset(0), 10000, ReadBound::LastStable, true)->aborted.size(), 1u);
 }
 
+// Three aborted transactions, the second one across the segments.
+class TransactionIndexTest : public LogTest {
+ protected:
+    void SetUp() override {
+        open();
+        abort(7, 0, 0);
+        ASSERT_TRUE(produce(7, 0, 1, {"b"}, true));
+        ASSERT_TRUE(log_->roll(now_));
+        ASSERT_TRUE(end_transaction(7, 0, false));
+        abort(7, 0, 2);
+        ASSERT_TRUE(end_transaction(8, 0, true));
+        log_->set_high_watermark(log_->log_end_offset());
+    }
+    void abort(int64_t producer, int16_t epoch, int32_t sequence) {
+        ASSERT_TRUE(produce(producer, epoch, sequence, {"a"}, true));
+        ASSERT_TRUE(end_transaction(producer, epoch, false));
+    }
+    std::string file(std::string_view name) {
+        auto content = files_->read_file(path(name));
+        return content ? content->str() : "<missing>";
+    }
+    std::vector<Offset> aborted_from(Offset start) {
+        std::vector<Offset> firsts;
+        log_->set_high_watermark(log_->log_end_offset());
+        auto read = log_->read(start, 10000, ReadBound::LastStable, true);
+        EXPECT_TRUE(read) << read.error().message;
+        for (const AbortedTxn& txn : read ? read->aborted : std::vector<AbortedTxn>{}) {
+            firsts.push_back(txn.first_offset);
+        }
+        return firsts;
+    }
+    const std::string first_ = "00000000000000000000.txnindex";
+    const std::string second_ = "00000000000000000003.txnindex";
+};
+
+TEST_F(TransactionIndexTest, one_entry_is_appended_for_each_aborted_transaction) {
+    EXPECT_EQ(file(first_).size(), TransactionIndex::kEntryBytes);
+    std::string before = file(second_);
+    EXPECT_EQ(before.size(), 2 * TransactionIndex::kEntryBytes);
+    abort(9, 0, 0);
+    EXPECT_EQ(file(second_).size(), 3 * TransactionIndex::kEntryBytes);
+    EXPECT_TRUE(file(second_).starts_with(before));
+    close_and_reopen();
+    EXPECT_EQ(aborted_from(Offset(3)), (std::vector<Offset>{Offset(2), Offset(4), Offset(7)}));
+}
+
+// A damaged index once failed every read_committed fetch of the segment.
+TEST_F(TransactionIndexTest, a_damaged_index_is_made_anew_from_the_records) {
+    std::string whole = file(second_);
+    ASSERT_TRUE(log_->close());
+    for (size_t bytes : {5u, 34u + 17u}) {
+        truncate_file(second_, bytes);
+        reopen(true);
+        EXPECT_EQ(aborted_from(Offset(3)), (std::vector<Offset>{Offset(2), Offset(4)})) << bytes;
+        EXPECT_EQ(file(second_), whole);
+        ASSERT_TRUE(log_->close());
+    }
+    write_file(second_, Bytes::copy_of(std::string(34, '\xff')));
+    reopen(true);
+    EXPECT_EQ(aborted_from(Offset(3)), (std::vector<Offset>{Offset(2), Offset(4)}));
+    EXPECT_EQ(file(second_), whole);
+}
+
+TEST_F(TransactionIndexTest, an_index_that_went_missing_with_the_others_is_made_anew) {
+    std::string whole = file(second_);
+    ASSERT_TRUE(log_->close());
+    for (std::string name : {second_, std::string("00000000000000000003.index")}) {
+        ASSERT_TRUE(files_->remove(path(name)));
+    }
+    reopen(true);
+    EXPECT_EQ(aborted_from(Offset(3)), (std::vector<Offset>{Offset(2), Offset(4)}));
+    EXPECT_EQ(file(second_), whole);
+}
+
+TEST_F(TransactionIndexTest, a_damaged_index_can_still_be_truncated_and_appended_to) {
+    ASSERT_TRUE(log_->close());
+    truncate_file(second_, 40);
+    reopen(true);
+    ASSERT_TRUE(log_->truncate_to(Offset(4), now_));
+    EXPECT_EQ(file(second_).size(), TransactionIndex::kEntryBytes);
+    log_->set_high_watermark(log_->log_end_offset());
+    EXPECT_EQ(aborted_from(Offset(3)), std::vector<Offset>{Offset(2)});
+    ASSERT_TRUE(log_->close());
+    truncate_file(second_, 7);
+    reopen(true);
+    abort(7, 1, 0);
+    EXPECT_EQ(file(second_).size(), 2 * TransactionIndex::kEntryBytes);
+}
+
+class PreallocateTest : public LogTest {
+ protected:
+    PreallocateTest() {
+        config_.preallocate = true;
+        config_.internal_segment_bytes = 4096;
+    }
+    uint64_t file_bytes(std::string_view name) {
+        auto info = files_->stat(path(name));
+        return info ? info->size : 0;
+    }
+};
+
+TEST_F(PreallocateTest, a_new_segment_has_its_full_size_until_it_rolls_or_closes) {
+    open();
+    append({"a"});
+    EXPECT_EQ(file_bytes("00000000000000000000.log"), 4096u);
+    int64_t bytes = log_->size_in_bytes();
+    EXPECT_LT(bytes, 200);
+    ASSERT_TRUE(log_->roll(now_));
+    EXPECT_EQ(file_bytes("00000000000000000000.log"), static_cast<uint64_t>(bytes));
+    EXPECT_EQ(file_bytes("00000000000000000001.log"), 4096u);
+    append({"b"});
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b"}));
+    close_and_reopen();
+    EXPECT_EQ(file_bytes("00000000000000000001.log"), static_cast<uint64_t>(bytes));
+    append({"c"});
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST_F(PreallocateTest, zeros_that_a_killed_process_left_are_cut_away) {
+    open();
+    append({"a"});
+    append({"b"});
+    crash_and_reopen();
+    EXPECT_EQ(log_->log_end_offset(), Offset(2));
+    EXPECT_EQ(file_bytes("00000000000000000000.log"), static_cast<uint64_t>(log_->size_in_bytes()));
+    append({"c"});
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+// 1. Everything is flushed; the recovery point is the log end. 2. The segment rolls, which trims
+// it, and the recovery point is now the base of the new one. 3. The trim does not survive.
+TEST_F(PreallocateTest, room_that_came_back_below_the_recovery_point_is_cut_away_again) {
+    open();
+    append({"a"});
+    ASSERT_TRUE(log_->roll(now_));
+    append({"b"});
+    truncate_file("00000000000000000000.log", 4096);
+    options_recovery_point_ = Offset(1);
+    crash_and_reopen();
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b"}));
+}
+
 TEST_F(LogTest, an_unverified_transactional_batch_is_refused) {
     open();
     auto refused = produce(7, 0, 0, {"t1"}, true, false);

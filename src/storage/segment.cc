@@ -43,9 +43,14 @@ Segment::Segment(FileCache& cache, std::string dir, Offset base, int64_t size, S
       data_(cache, segment_path(dir_, base, kLogSuffix)) {}
 
 Result<std::unique_ptr<Segment>> Segment::create(FileCache& cache, std::string dir, Offset base,
-                                                 SegmentLimits limits) {
+                                                 SegmentLimits limits, int64_t preallocated_bytes) {
     std::unique_ptr<Segment> segment(new Segment(cache, std::move(dir), base, 0, limits));
     MOLDAU_CHECK(segment->data_.create());
+    if (preallocated_bytes > 0) {
+        MOLDAU_TRY(auto file, segment->data_.get());
+        MOLDAU_CHECK(file->truncate(static_cast<uint64_t>(preallocated_bytes)));
+        segment->preallocated_ = true;
+    }
     segment->offset_index_.emplace(base, limits.index_bytes_max);
     segment->time_index_.emplace(base, limits.index_bytes_max);
     segment->txn_index_.emplace();
@@ -346,13 +351,34 @@ Result<std::optional<TimestampMs>> Segment::first_batch_timestamp() {
     return first_timestamp_;
 }
 
+Status Segment::trim() {
+    if (!preallocated_) {
+        return {};
+    }
+    MOLDAU_TRY(auto file, data_.get());
+    MOLDAU_CHECK(file->truncate(static_cast<uint64_t>(size_)));
+    preallocated_ = false;
+    return {};
+}
+
+Result<bool> Segment::ends_whole() {
+    auto end = read_next_offset();
+    if (!end && end.error().code == ErrorCode::CorruptMessage) {
+        return false;
+    }
+    MOLDAU_CHECK(end);
+    return true;
+}
+
 Result<int64_t> Segment::recover(const std::function<Status(const record::BatchView&)>& visit) {
     MOLDAU_TRY(auto file, data_.get());
     MOLDAU_TRY(uint64_t file_bytes, file->size());
     offset_index_.emplace(base_, limits_.index_bytes_max);
     time_index_.emplace(base_, limits_.index_bytes_max);
     txn_index_.emplace();
+    transactions_lost_ = false;
     MOLDAU_CHECK(write_index_file(kTransactionIndexSuffix, {}));
+    transactions_written_ = 0;
     max_timestamp_ = TimestampOffset{};
     first_timestamp_.reset();
     recent_written_ = 0;
@@ -417,11 +443,12 @@ Result<int64_t> Segment::recover(const std::function<Status(const record::BatchV
         MOLDAU_CHECK(file->truncate(static_cast<uint64_t>(position)));
         size_ = position;
     }
+    MOLDAU_CHECK(write_transactions());
     return cut;
 }
 
 Result<int64_t> Segment::truncate_to(Offset offset) {
-    MOLDAU_CHECK(load_indexes());
+    MOLDAU_CHECK(transactions());
     MOLDAU_TRY(auto located, locate(offset));
     if (!located) {
         return 0;
@@ -433,7 +460,7 @@ Result<int64_t> Segment::truncate_to(Offset offset) {
     offset_index_->truncate_to(located->header.first_offset());
     time_index_->truncate_to(located->header.first_offset());
     txn_index_->truncate_to(located->header.first_offset());
-    MOLDAU_CHECK(write_index_file(kTransactionIndexSuffix, txn_index_->encode()));
+    MOLDAU_CHECK(set_transactions(std::move(*txn_index_)));
     recent_written_ = 0;
     indexes_dirty_ = true;
     TimestampOffset last = time_index_->last();

@@ -52,9 +52,10 @@ struct BatchExtent {
 
 class Segment {
  public:
-    // Makes the data file, which must not exist.
+    // Makes the data file, which must not exist, with `preallocated_bytes` of zeros.
     static Result<std::unique_ptr<Segment>> create(FileCache& cache, std::string dir, Offset base,
-                                                   SegmentLimits limits);
+                                                   SegmentLimits limits,
+                                                   int64_t preallocated_bytes = 0);
     // Takes up an existing data file of `size` bytes. Touches no file.
     static std::unique_ptr<Segment> existing(FileCache& cache, std::string dir, Offset base,
                                              int64_t size, SegmentLimits limits);
@@ -118,6 +119,11 @@ class Segment {
     // Timestamp of the first batch; nullopt when empty. Rolling by time counts from it.
     Result<std::optional<TimestampMs>> first_batch_timestamp();
 
+    // Cuts off preallocated room that was not used: nothing more is appended.
+    Status trim();
+    // The last batch ends where the file does.
+    Result<bool> ends_whole();
+
     // Checks every batch and rebuilds the indexes; `visit` sees each good batch. The file is cut at
     // the first bad byte. Returns how many bytes were cut.
     Result<int64_t> recover(const std::function<Status(const record::BatchView&)>& visit);
@@ -132,8 +138,13 @@ class Segment {
         return relative >= 0 && relative <= std::numeric_limits<int32_t>::max();
     }
 
-    Status append_aborted(const AbortedTxn& txn);
+    // Notes an aborted transaction in memory; write_transactions() brings the file up to date.
+    void append_aborted(const AbortedTxn& txn);
+    Status write_transactions();
+    // Errors: CorruptMessage when the index is damaged or went missing with the others: its owner
+    // makes it anew from the records and sets it.
     Result<const TransactionIndex*> transactions();
+    Status set_transactions(TransactionIndex index);
 
     // Reads the indexes unless they are in memory; builds them anew when they are missing or
     // damaged.
@@ -174,12 +185,15 @@ class Segment {
     SegmentLimits limits_;
     CachedFile data_;
     bool intact_ = true;
+    bool preallocated_ = false;  // the file is longer than size_
 
     std::optional<OffsetIndex> offset_index_;
     std::optional<TimeIndex> time_index_;
     std::optional<TransactionIndex> txn_index_;
-    bool indexes_dirty_ = false;     // files lag behind memory
-    bool indexes_unsynced_ = false;  // files were written since the last flush
+    size_t transactions_written_ = 0;  // entries that the file has
+    bool transactions_lost_ = false;   // the index went missing with the others
+    bool indexes_dirty_ = false;       // files lag behind memory
+    bool indexes_unsynced_ = false;    // files were written since the last flush
     int64_t bytes_since_index_entry_ = 0;
     std::optional<TimestampOffset> max_timestamp_;
     std::optional<TimestampMs> first_timestamp_;

@@ -1,6 +1,7 @@
 // The index files of a Segment, and what happens to all of its files together.
 #include <algorithm>
 
+#include "base/assert.h"
 #include "runtime/file_system.h"
 #include "runtime/logging.h"
 #include "storage/segment.h"
@@ -42,7 +43,6 @@ Status Segment::load_indexes() {
             data_.path(), (!offset_index ? offset_index.error() : time_index.error()).message);
         return rebuild_indexes();
     }
-    MOLDAU_CHECK(transactions());
     offset_index_ = std::move(*offset_index);
     time_index_ = std::move(*time_index);
     if (!max_timestamp_) {
@@ -53,7 +53,8 @@ Status Segment::load_indexes() {
 }
 
 Status Segment::rebuild_indexes() {
-    MOLDAU_CHECK(transactions());
+    // Kafka takes an index that went missing for a segment that must be gone through once more.
+    transactions_lost_ = size_ > 0 && !cache_.files().exists(path(kTransactionIndexSuffix));
     offset_index_.emplace(base_, limits_.index_bytes_max);
     time_index_.emplace(base_, limits_.index_bytes_max);
     max_timestamp_ = TimestampOffset{};
@@ -68,6 +69,10 @@ Status Segment::rebuild_indexes() {
 }
 
 Result<const TransactionIndex*> Segment::transactions() {
+    MOLDAU_CHECK(load_indexes());
+    if (transactions_lost_) {
+        return fail(ErrorCode::CorruptMessage, "transaction index is missing: base={}", base_);
+    }
     if (!txn_index_) {
         auto content = cache_.files().read_file(path(kTransactionIndexSuffix));
         if (!content && !runtime::is_missing(content.error())) {
@@ -78,14 +83,35 @@ Result<const TransactionIndex*> Segment::transactions() {
         } else {
             MOLDAU_TRY(txn_index_, TransactionIndex::parse(base_, content->span()));
         }
+        transactions_written_ = txn_index_->entries().size();
     }
     return &*txn_index_;
 }
 
-Status Segment::append_aborted(const AbortedTxn& txn) {
-    MOLDAU_CHECK(transactions());
+Status Segment::set_transactions(TransactionIndex index) {
+    MOLDAU_CHECK(write_index_file(kTransactionIndexSuffix, index.encode()));
+    transactions_written_ = index.entries().size();
+    txn_index_ = std::move(index);
+    transactions_lost_ = false;
+    return {};
+}
+
+void Segment::append_aborted(const AbortedTxn& txn) {
+    MOLDAU_ASSERT(txn_index_.has_value());
     txn_index_->append(txn);
-    return write_index_file(kTransactionIndexSuffix, txn_index_->encode());
+}
+
+Status Segment::write_transactions() {
+    if (!txn_index_ || transactions_written_ == txn_index_->entries().size()) {
+        return {};
+    }
+    MOLDAU_TRY(auto file,
+               cache_.files().open(path(kTransactionIndexSuffix), runtime::OpenMode::Create));
+    MOLDAU_CHECK(file->write(txn_index_->encode(transactions_written_).span(),
+                             transactions_written_ * TransactionIndex::kEntryBytes));
+    transactions_written_ = txn_index_->entries().size();
+    indexes_unsynced_ = true;
+    return {};
 }
 
 Result<bool> Segment::indexes_full() {
@@ -121,6 +147,7 @@ Status Segment::write_indexes(bool final) {
     }
     MOLDAU_CHECK(write_index_file(kOffsetIndexSuffix, offset_index_->encode()));
     MOLDAU_CHECK(write_index_file(kTimeIndexSuffix, time_index_->encode()));
+    MOLDAU_CHECK(write_transactions());
     indexes_dirty_ = false;
     return {};
 }

@@ -21,6 +21,12 @@ Result<TransactionIndex> TransactionIndex::parse(Offset base, std::span<const ui
         AbortedTxn txn{ProducerId(load_big<int64_t>(from + 2)),
                        Offset(load_big<int64_t>(from + 10)), Offset(load_big<int64_t>(from + 18)),
                        Offset(load_big<int64_t>(from + 26))};
+        if (txn.last_offset < txn.first_offset) {
+            return fail(ErrorCode::CorruptMessage,
+                        "Last offset of aborted transaction is below its start offset: base={} "
+                        "first_offset={} last_offset={}",
+                        base, txn.first_offset, txn.last_offset);
+        }
         if (txn.last_offset < base) {
             return fail(ErrorCode::CorruptMessage,
                         "transaction index entry below its segment: base={} last_offset={}", base,
@@ -31,11 +37,11 @@ Result<TransactionIndex> TransactionIndex::parse(Offset base, std::span<const ui
     return index;
 }
 
-Bytes TransactionIndex::encode() const {
+Bytes TransactionIndex::encode(size_t first) const {
     Buffer buffer;
-    buffer.resize(entries_.size() * kEntryBytes);
+    buffer.resize((entries_.size() - first) * kEntryBytes);
     uint8_t* to = buffer.data();
-    for (const AbortedTxn& txn : entries_) {
+    for (const AbortedTxn& txn : std::span(entries_).subspan(first)) {
         store_big<int16_t>(to, 0);
         store_big(to + 2, txn.producer_id.value());
         store_big(to + 10, txn.first_offset.value());

@@ -26,7 +26,8 @@ class TransactionIndex {
 
     // Errors: CorruptMessage.
     static Result<TransactionIndex> parse(Offset base, std::span<const uint8_t> content);
-    Bytes encode() const;
+    // The file form of the entries from number `first` on.
+    Bytes encode(size_t first = 0) const;
 
     void append(const AbortedTxn& txn) { entries_.push_back(txn); }
     const std::vector<AbortedTxn>& entries() const { return entries_; }
