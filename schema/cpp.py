@@ -3,6 +3,8 @@
 Tests of the version are emitted only where the versions of a message really differ in a field.
 """
 
+import textwrap
+
 from notation import PRIMITIVES, Versions, snake_case
 import cpp_json
 import cpp_registry
@@ -74,6 +76,19 @@ def declaration(field):
         return f"{kind} {name};" if not field.default else f'{kind} {name} = "{field.default}";'
     zero = {"bool": "false", "float64": "0.0"}.get(field.type, "0")
     return f"{kind} {name} = {field.default or zero};"
+
+
+def comment(code, text):
+    for line in textwrap.wrap(text, 100 - 4 * code.depth - len("// "), break_on_hyphens=False):
+        code.line(f"// {line}")
+
+
+def purpose(message):
+    """What the schema says above the message; what belongs to another one may leave that to it."""
+    part = {"response": "The answer to", "coordinator_value": "The value behind a"}.get(message.kind)
+    owner = message.name.removesuffix("Response").removesuffix("Value")
+    owner += "Key" if message.kind == "coordinator_value" else ""
+    return message.meaning or f"{part} {owner}."
 
 
 def is_default(field, value):
@@ -206,12 +221,15 @@ class StructWriter:
     # Declarations.
     def declare(self):
         code, name = self.code, self.struct.name
+        if self.is_root:
+            comment(code, purpose(self.message))
         code.open(f"struct {name} {{")
         if self.is_root:
             self._constants()
             for struct in self.message.structs:
                 StructWriter(code, self.message, struct).declare()
         for field in self.struct.fields:
+            comment(code, field.meaning)
             code.line(declaration(field))
         if self.struct.fields:
             code.line("")

@@ -7,6 +7,8 @@ generator or a comparison needs is resolved here, and every mistake stops with f
 import pathlib
 import re
 
+import glossary
+
 VERSION_MAX = 32767
 
 # type -> (C++ type, bytes on the wire); variable-length types have no size.
@@ -88,6 +90,7 @@ class Field:
         self.zero_copy = False
         self.flexible = None  # overrides the message's
         self.entity = None
+        self.meaning = None  # one sentence; from the schema, else from the glossary
         self.children = []
         self.struct = None
 
@@ -115,6 +118,7 @@ class Message:
         self.cluster_action = False
         self.forwardable = False
         self.view = False
+        self.meaning = None  # what it is for; a response or value may leave that to what it belongs to
         self.root = None
         self.structs = []  # those below the root, each after the ones it contains
         self.file = None  # of the schema, relative to its folder
@@ -126,9 +130,12 @@ def parse_file(path, relative):
     stack = []  # (indent, list of fields) innermost last
     structs = {}
     message = None
+    meaning = []  # the comment lines right above
     for number, raw in enumerate(lines, 1):
-        line = raw.split("#", 1)[0].rstrip()
+        line, _, comment = raw.partition("#")
+        line = line.rstrip()
         if not line:
+            meaning = meaning + [comment.strip()] if comment else []
             continue
         try:
             if line[0] != " ":
@@ -148,6 +155,7 @@ def parse_file(path, relative):
                 message.root = Struct(message.name, None)
                 message.common = structs = {}
                 _message_attributes(message, attributes)
+                message.meaning, meaning = " ".join(meaning) or None, []
                 messages.append(message)
                 stack = [(0, message.root.fields)]
                 continue
@@ -159,6 +167,7 @@ def parse_file(path, relative):
                 stack.pop()
             field = Field(match.group(2), match.group(3), Versions.parse(match.group(4)))
             _field_attributes(field, match.group(5) or "")
+            field.meaning, meaning = " ".join(meaning) or None, []
             if not stack:
                 raise SchemaError("field outside of a message")
             stack[-1][1].append(field)
@@ -170,6 +179,8 @@ def parse_file(path, relative):
             _resolve(message)
         except SchemaError as error:
             raise SystemExit(f"{path}: {message.name}: {error}")
+        if message.meaning is None and message is messages[0]:
+            raise SystemExit(f"{path}: {message.name}: no comment above says what it is for")
     return messages
 
 
@@ -178,6 +189,7 @@ def parse_folder(folder):
     messages = []
     for path in sorted(folder.glob("*/*.schema")):
         messages += parse_file(path, path.relative_to(folder).as_posix())
+    glossary.give_meanings(messages, folder / "glossary.md")
     return messages
 
 
