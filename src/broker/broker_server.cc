@@ -118,6 +118,7 @@ Status BrokerServer::Impl::open_logs() {
     options.config_of = [this](std::string_view topic) { return topic_configs.config_of(topic); };
     options.producer_id_expiration = milliseconds(static_config.producer_id_expiration_ms());
     options.recovery_threads_per_dir = static_config.recovery_threads_per_dir();
+    options.stop = dependencies.stop;
     options.on_dir_failure = [this](const std::string&, const Uuid& directory, const Error& cause) {
         directory_failed(directory, cause);
     };

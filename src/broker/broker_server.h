@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ class BrokerServer final : public quorum::MetadataPublisher {
         runtime::LoopThread* control_loop = nullptr;
         // Something ended that the node cannot run without. Any thread; called at most once.
         std::function<void(const Error&)> on_fatal;
+        // Recovery gives up once this is asked for.
+        std::stop_token stop;
     };
 
     // Locks and identifies the log directories and recovers what was not closed cleanly; starts the

@@ -144,13 +144,14 @@ Status Node::Impl::start() {
         settle_start(fail(ErrorCode::BrokerNotAvailable, "the start was interrupted"));
     });
     control_loop.start();
-    MOLDAU_TRY(broker, broker::BrokerServer::open(
-                           {.config = config,
-                            .files = &environment.files,
-                            .clock = &environment.clock,
-                            .entropy = &environment.entropy,
-                            .control_loop = &control_loop,
-                            .on_fatal = [this](const Error& error) { fault(error); }}));
+    MOLDAU_TRY(broker,
+               broker::BrokerServer::open({.config = config,
+                                           .files = &environment.files,
+                                           .clock = &environment.clock,
+                                           .entropy = &environment.entropy,
+                                           .control_loop = &control_loop,
+                                           .on_fatal = [this](const Error& error) { fault(error); },
+                                           .stop = environment.stop}));
     MOLDAU_CHECK(find_metadata_directory());
     if (environment.stop.stop_requested()) {
         return start_outcome.get_future().get();  // recovery may have taken long

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,8 @@ struct LogOptions {
     // The directory was left by a clean stop: nothing needs checking.
     bool clean_shutdown = false;
     Duration producer_id_expiration = std::chrono::hours(24);
+    // Recovery gives up with BrokerNotAvailable once this is asked for.
+    std::stop_token stop;
 };
 
 struct AppendResult {

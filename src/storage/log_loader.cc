@@ -50,8 +50,12 @@ Result<Offset> next_offset_of_file(runtime::FileSystem& files, const std::string
 
 class LogLoader {
  public:
-    LogLoader(Log& log, bool clean, TimestampMs now)
-        : log_(log), files_(log.context_.cache->files()), clean_(clean), now_(now) {}
+    LogLoader(Log& log, bool clean, std::stop_token stop, TimestampMs now)
+        : log_(log),
+          files_(log.context_.cache->files()),
+          clean_(clean),
+          stop_(std::move(stop)),
+          now_(now) {}
 
     Status load() {
         MOLDAU_CHECK(remove_leftovers());
@@ -212,8 +216,11 @@ class LogLoader {
         // Snapshots above it may describe what is lost now.
         MOLDAU_CHECK(log_.load_producers(
             std::max(log_.segments_[first]->base_offset(), log_.log_start_offset_), now_));
+        size_t count = log_.segments_.size() - first;
         for (size_t i = first; i < log_.segments_.size(); ++i) {
             Segment& segment = *log_.segments_[i];
+            MOLDAU_LOG_INFO(logger, "Recovering unflushed segment {}. {}/{} recovered for {}.",
+                            segment.base_offset(), i - first, count, log_.name_);
             Offset next = segment.base_offset();
             MOLDAU_TRY(int64_t cut, segment.recover([&](const record::BatchView& batch) {
                 next = batch.header().next_offset();
@@ -244,6 +251,10 @@ class LogLoader {
     }
 
     Status visit(Segment& segment, const record::BatchView& batch) {
+        if (stop_.stop_requested()) {
+            return fail(ErrorCode::BrokerNotAvailable, "recovery was interrupted: partition={}",
+                        log_.name_);
+        }
         const record::BatchHeader& header = batch.header();
         if (header.leader_epoch >= 0) {
             auto latest = log_.epochs_.latest();
@@ -320,6 +331,7 @@ class LogLoader {
     Log& log_;
     runtime::FileSystem& files_;
     const bool clean_;
+    const std::stop_token stop_;
     const TimestampMs now_;
 };
 
@@ -331,9 +343,10 @@ Result<std::unique_ptr<Log>> Log::open(LogContext context, LogOptions options, T
         LeaderEpochCache epochs,
         LeaderEpochCache::load(files, runtime::join_path(options.dir, kLeaderEpochCheckpoint)));
     bool clean = options.clean_shutdown;
+    std::stop_token stop = options.stop;
     std::unique_ptr<Log> log(new Log(std::move(context), std::move(options), std::move(epochs)));
     MOLDAU_TRY(log->topic_id_, read_partition_metadata(files, log->dir_));
-    MOLDAU_CHECK(LogLoader(*log, clean, now).load());
+    MOLDAU_CHECK(LogLoader(*log, clean, std::move(stop), now).load());
     log->parent_unsynced_ = is_new;
     log->last_flush_ms_ = now;
     return log;

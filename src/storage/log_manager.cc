@@ -244,39 +244,74 @@ Status LogManager::discover(Dir& dir) {
 }
 
 Status LogManager::load() {
-    for (auto& dir : dirs_) {
-        if (dir->is_offline()) {
-            continue;
+    std::vector<std::string> live;
+    for (const auto& dir : dirs_) {
+        if (!dir->is_offline()) {
+            live.push_back(dir->path);
         }
-        // A crash while loading must count as a crash.
-        auto unmarked = files_.remove(runtime::join_path(dir->path, kCleanShutdownFile));
-        if (!unmarked && !runtime::is_missing(unmarked.error())) {
-            take_offline(dir->path, unmarked.error());
-            continue;
-        }
-        if (dir->clean) {
-            MOLDAU_LOG_INFO(
-                logger, "Skipping recovery of {} logs from {} since clean shutdown file was found",
-                dir->log_count.load(), dir->path);
-        } else if (dir->log_count > 0) {
-            MOLDAU_LOG_INFO(logger,
-                            "Recovering {} logs from {} since no clean shutdown file was found",
-                            dir->log_count.load(), dir->path);
-            if (auto recovered = recover_dir(*dir); !recovered) {
-                take_offline(dir->path, recovered.error());
+    }
+    MOLDAU_LOG_INFO(logger, "Loading logs from log dirs {}", fmt::join(live, ", "));
+    MonotonicTime began = clock_.monotonic();
+    {
+        // Directories are devices: each is loaded by threads of its own.
+        std::vector<std::jthread> threads;
+        for (auto& dir : dirs_) {
+            if (dir->is_offline()) {
                 continue;
             }
+            threads.emplace_back([this, &dir] {
+                auto loaded = load_dir(*dir);
+                if (loaded) {
+                    dir->loaded = true;
+                } else if (loaded.error().code != ErrorCode::BrokerNotAvailable) {
+                    take_offline(dir->path, loaded.error());
+                }
+            });
         }
-        dir->loaded = true;
     }
-    bool any =
-        std::any_of(dirs_.begin(), dirs_.end(), [](const auto& dir) { return !dir->is_offline(); });
+    if (options_.stop.stop_requested()) {
+        return fail(ErrorCode::BrokerNotAvailable, "loading of the logs was interrupted");
+    }
+    int count = 0;
+    std::vector<std::string> unclean;
+    bool any = false;
+    for (const auto& dir : dirs_) {
+        count += dir->log_count;
+        any = any || !dir->is_offline();
+        if (!dir->clean && dir->log_count > 0) {
+            unclean.push_back(dir->path);
+        }
+    }
     if (!any) {
         return fail(ErrorCode::KafkaStorageError,
                     "Shutdown broker because all log dirs in {} have failed",
                     fmt::join(options_.dirs, ", "));
     }
+    MOLDAU_LOG_INFO(
+        logger, "Loaded {} logs in {}ms{}", count, to_ms(clock_.monotonic() - began),
+        unclean.empty() ? "" : fmt::format(" (unclean log dirs = {})", fmt::join(unclean, ", ")));
     return {};
+}
+
+Status LogManager::load_dir(Dir& dir) {
+    // A crash while loading must count as a crash.
+    auto unmarked = files_.remove(runtime::join_path(dir.path, kCleanShutdownFile));
+    if (!unmarked && !runtime::is_missing(unmarked.error())) {
+        return unmarked;
+    }
+    if (dir.log_count == 0) {
+        MOLDAU_LOG_INFO(logger, "No logs found to be loaded in {}", dir.path);
+        return {};
+    }
+    if (dir.clean) {
+        MOLDAU_LOG_INFO(logger,
+                        "Skipping recovery of {} logs from {} since clean shutdown file was found",
+                        dir.log_count.load(), dir.path);
+        return {};
+    }
+    MOLDAU_LOG_INFO(logger, "Recovering {} logs from {} since no clean shutdown file was found",
+                    dir.log_count.load(), dir.path);
+    return recover_dir(dir);
 }
 
 Status LogManager::recover_dir(Dir& dir) {
@@ -287,16 +322,33 @@ Status LogManager::recover_dir(Dir& dir) {
         }
     }
     std::atomic<size_t> next{0};
+    std::atomic<size_t> completed{0};
     Mutex failure_mutex;
     Status failure;
     auto work = [&] {
         for (size_t i = next++; i < todo.size(); i = next++) {
-            auto log = open_entry(*todo[i], false);
+            MonotonicTime began = clock_.monotonic();
+            auto log = options_.stop.stop_requested()
+                           ? fail(ErrorCode::BrokerNotAvailable, "recovery was interrupted")
+                           : open_entry(*todo[i], false);
+            int64_t took_ms = to_ms(clock_.monotonic() - began);
             if (!log) {
+                MOLDAU_LOG_INFO(logger,
+                                "Error while loading logs in {} in {}ms ({}/{} completed in {})",
+                                todo[i]->partition, took_ms, ++completed, todo.size(), dir.path);
                 MutexLock lock(failure_mutex);
                 failure = fail(log.error());
                 return;
             }
+            MutexLock lock((*log)->mutex());
+            MOLDAU_LOG_INFO(logger,
+                            "Completed load of Log(dir={}, topicId={}, topic={}, partition={}) "
+                            "with {} segments, local-log-start-offset {} and log-end-offset {} in "
+                            "{}ms ({}/{} completed in {})",
+                            (*log)->directory(), (*log)->topic_id(), todo[i]->partition.topic,
+                            todo[i]->partition.partition, (*log)->segment_count(),
+                            (*log)->log_start_offset(), (*log)->log_end_offset(), took_ms,
+                            ++completed, todo.size(), dir.path);
         }
     };
     {
@@ -402,6 +454,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool c
     options.high_watermark = high_watermark;
     options.clean_shutdown = clean;
     options.producer_id_expiration = manager.options_.producer_id_expiration;
+    options.stop = manager.options_.stop;
     MOLDAU_TRY(auto opened,
                Log::open(std::move(context), std::move(options), manager.clock_.wall_ms()));
     log = std::move(opened);

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,8 @@ struct LogManagerOptions {
     Duration producer_id_expiration = std::chrono::hours(24);
     int recovery_threads_per_dir = 2;
     size_t open_files_max = 8192;
+    // load() gives up with BrokerNotAvailable once this is asked for.
+    std::stop_token stop;
     // Called once per directory, on any thread and perhaps under a log's lock: it may only hand the
     // news over.
     std::function<void(const std::string& dir, const Uuid& directory_id, const Error& cause)>
@@ -77,7 +80,8 @@ class LogManager {
     // The broker epoch of the last stop; nullopt unless it was clean in every directory.
     std::optional<int64_t> previous_broker_epoch() const { return previous_broker_epoch_; }
 
-    // Opens every log that needs recovery and removes the marks of the clean stop. Blocks.
+    // Opens every log that needs recovery and removes the marks of the clean stop. Blocks. An
+    // interrupted load leaves directories that are recovered again.
     Status load();
 
     // All partitions found or created, for comparing with metadata.
@@ -137,6 +141,7 @@ class LogManager {
     Status open_dir(Dir& dir);
     Status check_identities();
     Status discover(Dir& dir);
+    Status load_dir(Dir& dir);
     Status recover_dir(Dir& dir);
     EntryPtr find(const TopicPartition& partition) const;
     std::vector<EntryPtr> entries() const;

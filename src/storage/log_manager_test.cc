@@ -75,6 +75,7 @@ class LogManagerTest : public ::testing::Test {
             options.dirs.push_back(dir(i));
         }
         options.node_id = BrokerId(1);
+        options.stop = stop_.get_token();
         options.config_of = [this](std::string_view) {
             return std::make_shared<const config::LogConfig>(config_);
         };
@@ -113,6 +114,7 @@ class LogManagerTest : public ::testing::Test {
     CountingFileSystem files_;
     runtime::ManualClock clock_;
     config::LogConfig config_;
+    std::stop_source stop_;
     std::string root_;
     int dirs_ = 0;
     std::vector<std::string> failed_;
@@ -140,6 +142,26 @@ TEST_F(LogManagerTest, logs_survive_a_clean_stop_with_their_offsets_and_ids) {
     ASSERT_TRUE(again && *again);
     EXPECT_EQ((*again)->log_end_offset(), Offset(2));
     EXPECT_EQ((*again)->high_watermark(), Offset(2));
+}
+
+TEST_F(LogManagerTest, an_interrupted_recovery_is_done_again_by_the_next_start) {
+    format(2);
+    start();
+    for (int p = 0; p < 6; ++p) {
+        append(*create({"orders", p}), "a");
+    }
+    manager_.reset();
+    stop_.request_stop();
+    auto interrupted = try_start();
+    ASSERT_FALSE(interrupted);
+    EXPECT_EQ(interrupted.error().code, ErrorCode::BrokerNotAvailable);
+    EXPECT_EQ(failed_, std::vector<std::string>{});
+    EXPECT_EQ(text(dir(0) + "/.kafka_cleanshutdown"), "<missing>");
+    stop_ = std::stop_source();
+    start();
+    for (int p = 0; p < 6; ++p) {
+        EXPECT_EQ((*manager_->get({"orders", p}))->log_end_offset(), Offset(1));
+    }
 }
 
 // Forty idle partitions were all opened by the first retention check, and stayed open.
