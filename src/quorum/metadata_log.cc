@@ -119,6 +119,10 @@ Status MetadataLog::load(TimestampMs now) {
         }
     }
 
+    // A process that was killed leaves records that no sync covered. The first Fetch acknowledges
+    // all that is here, so it must be on the device by then.
+    MOLDAU_CHECK(log.flush());
+
     std::map<LeaderEpoch, Offset> epochs;
     for (const auto& entry : log.epochs().entries()) {
         epochs.emplace(entry.epoch, entry.start_offset);
