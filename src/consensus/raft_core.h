@@ -45,7 +45,7 @@ struct RaftConfig {
     int32_t fetch_bytes_max = 1 << 20;
 };
 
-// What was found on the disk.
+// What was found on the disk, and is durable there: the first Fetch acknowledges all of it.
 struct RaftDisk {
     std::optional<ElectionState> election;
     LogIndex log;
