@@ -2,7 +2,7 @@
 # Installs what building or testing Moldau needs on Debian 12, and nothing that is there already.
 #
 #   dev/install.sh build    compiler, build tools and libraries
-#   dev/install.sh test     the same, plus what the tests drive: JDK 17, Maven, kcat, Python venv
+#   dev/install.sh test     the same, plus what the tests drive: JDK 17, Maven, kcat, Python venv, valgrind
 #
 # Works as root or through sudo. A missing test extra is a warning, because the tests that need it say
 # so and are skipped; a missing build package is an error.
@@ -15,7 +15,7 @@ build_packages=(
     libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libisal-dev libjemalloc-dev libgtest-dev
     libgmock-dev
 )
-test_packages=(openjdk-17-jdk-headless maven kcat python3-venv)
+test_packages=(openjdk-17-jdk-headless maven kcat python3-venv valgrind)
 
 missing() {
     local package
