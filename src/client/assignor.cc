@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "client/sticky_assignor.h"
+
 namespace moldau::client {
 namespace {
 
@@ -31,9 +33,18 @@ Assignments empty_for_all(const std::vector<AssignorMember>& members) {
     return assignments;
 }
 
+std::optional<Bytes> no_user_data(const std::vector<TopicPartition>&, int32_t) {
+    return std::nullopt;
+}
+
 constexpr Assignor kAssignors[] = {
-    {"range", "org.apache.kafka.clients.consumer.RangeAssignor", assign_range},
-    {"roundrobin", "org.apache.kafka.clients.consumer.RoundRobinAssignor", assign_round_robin},
+    {"range", "org.apache.kafka.clients.consumer.RangeAssignor", false, assign_range, no_user_data},
+    {"roundrobin", "org.apache.kafka.clients.consumer.RoundRobinAssignor", false,
+     assign_round_robin, no_user_data},
+    {"sticky", "org.apache.kafka.clients.consumer.StickyAssignor", false, assign_sticky,
+     sticky_user_data},
+    {"cooperative-sticky", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor", true,
+     assign_cooperative_sticky, cooperative_sticky_user_data},
 };
 
 }  // namespace
@@ -46,10 +57,10 @@ const Assignor* find_assignor(std::string_view name) {
 }
 
 Assignments assign_range(const std::vector<AssignorMember>& members,
-                         const std::map<std::string, int32_t>& partition_counts) {
+                         const PartitionCounts& counts) {
     Assignments assignments = empty_for_all(members);
     std::vector<const AssignorMember*> sorted = in_order(members);
-    for (const auto& [topic, count] : partition_counts) {
+    for (const auto& [topic, count] : counts) {
         std::vector<const AssignorMember*> subscribed;
         std::ranges::copy_if(sorted, std::back_inserter(subscribed),
                              [&](const AssignorMember* m) { return m->topics.contains(topic); });
@@ -69,11 +80,11 @@ Assignments assign_range(const std::vector<AssignorMember>& members,
 }
 
 Assignments assign_round_robin(const std::vector<AssignorMember>& members,
-                               const std::map<std::string, int32_t>& partition_counts) {
+                               const PartitionCounts& counts) {
     Assignments assignments = empty_for_all(members);
     std::vector<const AssignorMember*> sorted = in_order(members);
     size_t turn = 0;
-    for (const auto& [topic, count] : partition_counts) {
+    for (const auto& [topic, count] : counts) {
         bool anyone = std::ranges::any_of(
             sorted, [&](const AssignorMember* member) { return member->topics.contains(topic); });
         for (int32_t partition = 0; anyone && partition < count; ++partition) {

@@ -115,7 +115,7 @@ void Consumer::seek(const TopicPartition& tp, int64_t offset) {
         {
             MutexLock lock(mutex_);
             if (auto found = partitions_.find(tp); found != partitions_.end()) {
-                place(found->second, offset);
+                place(found->second, {offset});
             }
         }
         step();
@@ -154,8 +154,8 @@ Result<std::vector<ConsumedRecord>> Consumer::poll(Duration timeout) {
         while (!ready_.empty() && records.size() < config_.poll_records_max) {
             ReadyRecords& first = ready_.front();
             auto found = partitions_.find(first.partition);
-            bool current =
-                found != partitions_.end() && found->second.generation == first.generation;
+            bool current = found != partitions_.end() && !found->second.leaving &&
+                           found->second.generation == first.generation;
             if (!current) {
                 ready_.pop_front();
                 continue;
@@ -163,6 +163,7 @@ Result<std::vector<ConsumedRecord>> Consumer::poll(Duration timeout) {
             Partition& partition = found->second;
             while (first.next < first.records.size() && records.size() < config_.poll_records_max) {
                 partition.consumed = first.records[first.next].offset + 1;
+                partition.consumed_epoch = first.records[first.next].leader_epoch;
                 records.push_back(std::move(first.records[first.next++]));
                 --partition.buffered;
             }
@@ -272,6 +273,7 @@ void Consumer::close(Duration timeout) {
         member_.leave(client_.now());
         GroupMember::Ready ready = member_.take_ready();
         stopped_ = true;
+        end_sessions();
         if (!ready.leave || !coordinator_) {
             left->give(true);
             return;
@@ -302,8 +304,9 @@ void Consumer::step() {
     member_.tick(now);
     apply(member_.take_ready());
     start_lookups(now);
+    start_validations(now);
     start_fetches(now);
-    if (config_.auto_commit && now >= auto_commit_due_) {
+    if (config_.auto_commit && now >= auto_commit_due_ && !member_.is_joining()) {
         auto_commit_due_ = now + config_.auto_commit_interval;
         commit_now([](Status status) {
             if (!status) {
@@ -316,7 +319,7 @@ void Consumer::step() {
 
 void Consumer::schedule(MonotonicTime now) {
     MonotonicTime next = member_.next_timeout();
-    if (config_.auto_commit) {
+    if (config_.auto_commit && !member_.is_joining()) {
         next = std::min(next, auto_commit_due_);
     }
     {
@@ -383,31 +386,43 @@ void Consumer::apply(GroupMember::Ready ready) {
     if (ready.lost) {
         drop(*ready.lost);
     }
+    if (ready.assigned) {
+        add(*ready.assigned);
+        wake();
+    }
     if (ready.revoke) {
-        std::set<TopicPartition> revoked = *ready.revoke;
-        auto give_back = [this, revoked](Status) {
-            drop(revoked);
-            member_.revoked(client_.now());
-            apply(member_.take_ready());
-        };
-        if (config_.auto_commit) {
-            commit_now(std::move(give_back));
-        } else {
-            give_back({});
-        }
+        give_back(std::move(*ready.revoke));
     }
     if (ready.find_coordinator) {
         coordinator_.reset();
         find_coordinator();
     }
     send_to_group(ready);
-    if (ready.assigned) {
-        set_assignment(*ready.assigned);
-        wake();
-    }
     if (ready.failed) {
         MutexLock lock(mutex_);
         raise(std::move(*ready.failed));
+    }
+}
+
+// Commits what was processed of them, then lets go.
+void Consumer::give_back(std::set<TopicPartition> partitions) {
+    {
+        MutexLock lock(mutex_);
+        for (const TopicPartition& tp : partitions) {
+            if (auto found = partitions_.find(tp); found != partitions_.end()) {
+                found->second.leaving = true;
+            }
+        }
+    }
+    auto let_go = [this, partitions = std::move(partitions)](const Status&) {
+        drop(partitions);
+        member_.revoked(client_.now());
+        apply(member_.take_ready());
+    };
+    if (config_.auto_commit) {
+        commit_now(std::move(let_go));
+    } else {
+        let_go({});
     }
 }
 
@@ -470,8 +485,8 @@ void Consumer::on_joined(Result<protocol::JoinGroupResponse> answer) {
     if (answer && answer->error_code == 0 && answer->leader == answer->member_id) {
         std::shared_ptr<const Cluster> cluster = client_.cluster();
         for (const auto& member : answer->members) {
-            auto topics = decode_subscription(member.metadata);
-            for (const std::string& topic : topics.value_or(std::set<std::string>())) {
+            auto subscription = decode_subscription(member.metadata).value_or(AssignorMember());
+            for (const std::string& topic : subscription.topics) {
                 if (cluster->topic(topic) == nullptr) {
                     client_.want_topic(topic);
                     unknown = true;
@@ -535,6 +550,15 @@ void Consumer::set_assignment(const std::vector<TopicPartition>& partitions) {
     partitions_ = std::move(next);
 }
 
+void Consumer::add(const std::set<TopicPartition>& partitions) {
+    MutexLock lock(mutex_);
+    for (const TopicPartition& tp : partitions) {
+        Partition fresh;
+        fresh.generation = next_generation_++;
+        partitions_[tp] = fresh;
+    }
+}
+
 void Consumer::drop(const std::set<TopicPartition>& partitions) {
     MutexLock lock(mutex_);
     for (const TopicPartition& tp : partitions) {
@@ -542,11 +566,16 @@ void Consumer::drop(const std::set<TopicPartition>& partitions) {
     }
 }
 
-void Consumer::place(Partition& partition, int64_t offset) {
+void Consumer::place(Partition& partition, const Position& position) {
     partition.generation = next_generation_++;
-    partition.fetch_offset = offset;
-    partition.consumed = offset;
-    partition.processed = offset;
+    partition.fetch_offset = position.offset;
+    partition.consumed = position.offset;
+    partition.processed = position.offset;
+    partition.fetch_epoch = position.leader_epoch;
+    partition.consumed_epoch = position.leader_epoch;
+    partition.processed_epoch = position.leader_epoch;
+    partition.validated_epoch = -1;
+    partition.validating = false;
     partition.reset_spec.reset();
     partition.looking_up = false;
     partition.fetching = false;
@@ -581,17 +610,18 @@ void Consumer::raise(Error error) {
 void Consumer::mark_processed() {
     for (auto& [tp, partition] : partitions_) {
         partition.processed = partition.consumed;
+        partition.processed_epoch = partition.consumed_epoch;
     }
 }
 
 void Consumer::commit_now(std::move_only_function<void(Status)> done) {
     protocol::OffsetCommitRequest request;
-    std::map<TopicPartition, int64_t> offsets;
+    std::map<TopicPartition, Position> offsets;
     {
         MutexLock lock(mutex_);
         for (auto& [tp, partition] : partitions_) {
             if (partition.processed && *partition.processed != partition.committed) {
-                offsets[tp] = *partition.processed;
+                offsets[tp] = {*partition.processed, partition.processed_epoch};
             }
         }
     }
@@ -604,25 +634,33 @@ void Consumer::commit_now(std::move_only_function<void(Status)> done) {
         done(fail(ErrorCode::CoordinatorNotAvailable, "the group's coordinator is not known yet"));
         return;
     }
+    if (subscribed_ && member_.is_joining()) {
+        done(fail(ErrorCode::RebalanceInProgress,
+                  "Offset commit cannot be completed since the consumer is undergoing a rebalance "
+                  "for auto partition assignment. You can try completing the rebalance by calling "
+                  "poll() and then retry the operation."));
+        return;
+    }
     request.group_id = *config_.group_id;
     if (member_.is_member()) {
         request.generation_id_or_member_epoch = member_.generation();
         request.member_id = member_.member_id();
         request.group_instance_id = member_.group_instance_id();
     }
-    for (const auto& [tp, offset] : offsets) {
+    for (const auto& [tp, position] : offsets) {
         if (request.topics.empty() || request.topics.back().name != tp.topic) {
             request.topics.emplace_back().name = tp.topic;
         }
         protocol::OffsetCommitRequest::OffsetCommitRequestPartition one;
         one.partition_index = tp.partition;
-        one.committed_offset = offset;
+        one.committed_offset = position.offset;
+        one.committed_leader_epoch = position.leader_epoch;
         one.committed_metadata = "";
         request.topics.back().partitions.push_back(std::move(one));
     }
     client_.send<protocol::OffsetCommitResponse>(
         *coordinator_, std::move(request),
-        [this, offsets = std::move(offsets),
+        [this, offsets = std::move(offsets), generation = member_.generation(),
          done = std::move(done)](Result<protocol::OffsetCommitResponse> answer) mutable {
             ErrorCode error = answer ? ErrorCode::None : answer.error().code;
             if (answer) {
@@ -633,7 +671,7 @@ void Consumer::commit_now(std::move_only_function<void(Status)> done) {
                         if (partition.error_code != 0) {
                             error = error_code_from_wire(partition.error_code);
                         } else if (auto found = partitions_.find(tp); found != partitions_.end()) {
-                            found->second.committed = offsets[tp];
+                            found->second.committed = offsets[tp].offset;
                         }
                     }
                 }
@@ -644,7 +682,7 @@ void Consumer::commit_now(std::move_only_function<void(Status)> done) {
             }
             forget_coordinator(error);
             if (!stopped_) {
-                member_.on_commit_error(client_.now(), error);
+                member_.on_commit_error(client_.now(), error, generation);
                 wake();
             }
             done(fail(error, "Offset commit failed: group={} error={}", *config_.group_id, error));

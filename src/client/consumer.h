@@ -14,8 +14,10 @@
 #include "base/mutex.h"
 #include "client/client.h"
 #include "client/consumer_config.h"
+#include "client/fetch_session.h"
 #include "client/fetched_records.h"
 #include "client/group_member.h"
+#include "client/offset_validation.h"
 #include "protocol/messages/fetch.h"
 
 namespace moldau::client {
@@ -63,10 +65,15 @@ class Consumer {
         std::optional<int64_t> consumed;      // next to hand out
         std::optional<int64_t> processed;     // consumed, when the application last came back
         std::optional<int64_t> reset_spec;    // look this up; unset: the committed offset first
-        int32_t leader_epoch = -1;
+        int32_t fetch_epoch = -1;     // of the record before fetch_offset, as far as it is known
+        int32_t consumed_epoch = -1;  // of the record before consumed
+        int32_t processed_epoch = -1;
+        int32_t validated_epoch = -1;  // fetch_offset is good under leaders up to this epoch
+        bool validating = false;
         bool looking_up = false;
         bool fetching = false;
-        size_t buffered = 0;  // records that wait in ready_
+        bool leaving = false;  // is being given back: no more records
+        size_t buffered = 0;   // records that wait in ready_
         uint64_t generation = 0;
         int64_t high_watermark = -1;
         int64_t committed = -1;
@@ -80,6 +87,11 @@ class Consumer {
         int64_t next_offset;  // after the last record
     };
 
+    struct Validation {
+        uint64_t generation;
+        Position position;
+        int32_t leader_epoch;  // of the leader that is asked
+    };
     using Asked = std::map<TopicPartition, std::pair<uint64_t, int64_t>>;  // generation, offset
 
     // On the loop.
@@ -93,18 +105,24 @@ class Consumer {
     void start_lookups(MonotonicTime now);
     void fetch_committed(const std::vector<TopicPartition>& partitions);
     void list_offsets(const Endpoint& node, std::map<TopicPartition, int64_t> specs);
+    void start_validations(MonotonicTime now);
+    void validate(const Endpoint& node, std::map<TopicPartition, Validation> asked);
+    void judge(const TopicPartition& tp, Partition& partition, const Validation& asked,
+               const PositionVerdict& verdict) REQUIRES(mutex_);
     void start_fetches(MonotonicTime now);
-    void on_fetched(const Asked& asked, const std::map<Uuid, std::string>& names,
-                    Result<protocol::FetchResponse> answer);
+    void end_sessions();
+    void on_fetched(int32_t node, const Asked& asked, Result<protocol::FetchResponse> answer);
     void take_partition(const TopicPartition& tp, Partition& partition, int64_t asked_offset,
                         protocol::FetchResponse::PartitionData& told) REQUIRES(mutex_);
     void commit_now(std::move_only_function<void(Status)> done);
     void update_subscription();
     void schedule(MonotonicTime now);
     void set_assignment(const std::vector<TopicPartition>& partitions);
+    void add(const std::set<TopicPartition>& partitions);
+    void give_back(std::set<TopicPartition> partitions);
     void drop(const std::set<TopicPartition>& partitions);
 
-    void place(Partition& partition, int64_t offset) REQUIRES(mutex_);
+    void place(Partition& partition, const Position& position) REQUIRES(mutex_);
     void reset(const TopicPartition& tp, Partition& partition) REQUIRES(mutex_);
     void raise(Error error) REQUIRES(mutex_);
     void mark_processed() REQUIRES(mutex_);
@@ -119,6 +137,7 @@ class Consumer {
     bool finding_coordinator_ = false;
     MonotonicTime coordinator_not_before_{};
     std::set<int32_t> fetching_nodes_;
+    std::map<int32_t, FetchSession> sessions_;                   // by node
     std::optional<Result<protocol::JoinGroupResponse>> joined_;  // waits for metadata
     bool fetching_committed_ = false;
     MonotonicTime committed_not_before_{};

@@ -1,5 +1,6 @@
 #include "client/consumer_config.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace moldau::client {
@@ -83,6 +84,43 @@ Result<OffsetReset> OffsetReset::parse(std::string_view text) {
                 text, text);
 }
 
+namespace {
+
+constexpr std::string_view kDefaultStrategies =
+    "org.apache.kafka.clients.consumer.RangeAssignor,"
+    "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+
+// Class names, or the names that librdkafka's users know.
+Result<std::vector<const Assignor*>> parse_strategies(const std::string& list) {
+    std::vector<const Assignor*> assignors;
+    size_t at = 0;
+    while (at <= list.size()) {
+        size_t comma = std::min(list.find(',', at), list.size());
+        std::string name = list.substr(at, comma - at);
+        std::erase(name, ' ');
+        at = comma + 1;
+        if (name.empty()) {
+            continue;
+        }
+        const Assignor* assignor = find_assignor(name);
+        if (assignor == nullptr) {
+            return fail(ErrorCode::InvalidConfig, "{} ClassNotFoundException exception occurred",
+                        name);
+        }
+        if (std::ranges::find(assignors, assignor) == assignors.end()) {
+            assignors.push_back(assignor);
+        }
+    }
+    if (assignors.empty()) {
+        return fail(ErrorCode::InvalidConfig,
+                    "Must configure at least one partition assigner class name to "
+                    "partition.assignment.strategy configuration property");
+    }
+    return assignors;
+}
+
+}  // namespace
+
 Result<ConsumerConfig> ConsumerConfig::from_properties(const Properties& properties) {
     ConsumerConfig config;
     std::string protocol = string_property(properties, "group.protocol", "classic");
@@ -147,25 +185,10 @@ Result<ConsumerConfig> ConsumerConfig::from_properties(const Properties& propert
     MOLDAU_TRY(int64_t poll_records, int_property(properties, "max.poll.records", 500));
     config.poll_records_max = static_cast<size_t>(std::max<int64_t>(poll_records, 1));
     config.client_rack = string_property(properties, "client.rack", "");
-    std::string strategies = string_property(properties, "partition.assignment.strategy", "range");
-    size_t at = 0;
-    while (at <= strategies.size()) {
-        size_t comma = std::min(strategies.find(',', at), strategies.size());
-        std::string name = strategies.substr(at, comma - at);
-        std::erase(name, ' ');
-        at = comma + 1;
-        if (name.empty()) {
-            continue;
-        }
-        const Assignor* assignor = find_assignor(name);
-        if (assignor == nullptr) {
-            return fail(ErrorCode::InvalidConfig,
-                        "partition.assignment.strategy is not available: value={} available=range,"
-                        "roundrobin",
-                        name);
-        }
-        config.member.assignors.push_back(assignor);
-    }
+    config.member.rack = config.client_rack;
+    MOLDAU_TRY(config.member.assignors,
+               parse_strategies(string_property(properties, "partition.assignment.strategy",
+                                                kDefaultStrategies)));
     return config;
 }
 

@@ -9,8 +9,6 @@
 namespace moldau::client {
 namespace {
 
-// From here on a topic is named by its id; before, by its name.
-constexpr int16_t kFetchTopicIdVersion = 13;
 // The last version with one group at the top level.
 constexpr int16_t kOffsetFetchVersionMax = 7;
 
@@ -99,7 +97,8 @@ void Consumer::fetch_committed(const std::vector<TopicPartition>& partitions) {
                         if (told.error_code != 0) {
                             error = error_code_from_wire(told.error_code);
                         } else if (told.committed_offset >= 0) {
-                            place(found->second, told.committed_offset);
+                            place(found->second,
+                                  {told.committed_offset, told.committed_leader_epoch});
                             found->second.committed = told.committed_offset;
                         } else {
                             reset(tp, found->second);
@@ -127,6 +126,7 @@ void Consumer::list_offsets(const Endpoint& node, std::map<TopicPartition, int64
     request.replica_id = -1;
     request.isolation_level = static_cast<int8_t>(config_.isolation);
     Asked asked;
+    std::shared_ptr<const Cluster> cluster = client_.cluster();
     {
         MutexLock lock(mutex_);
         for (const auto& [tp, spec] : specs) {
@@ -136,6 +136,9 @@ void Consumer::list_offsets(const Endpoint& node, std::map<TopicPartition, int64
             protocol::ListOffsetsRequest::ListOffsetsPartition one;
             one.partition_index = tp.partition;
             one.timestamp = spec;
+            if (const PartitionInfo* info = cluster->partition(tp); info != nullptr) {
+                one.current_leader_epoch = info->leader_epoch;
+            }
             request.topics.back().partitions.push_back(std::move(one));
             asked[tp] = {partitions_.at(tp).generation, spec};
         }
@@ -172,7 +175,7 @@ void Consumer::list_offsets(const Endpoint& node, std::map<TopicPartition, int64
                     if (error == ErrorCode::None) {
                         int64_t offset = result->second.second;
                         if (offset >= 0) {
-                            place(partition, offset);
+                            place(partition, {offset});
                         } else {
                             // No record is that young: start at the end.
                             partition.reset_spec = offset_spec::kLatest;
@@ -197,10 +200,8 @@ void Consumer::list_offsets(const Endpoint& node, std::map<TopicPartition, int64
 void Consumer::start_fetches(MonotonicTime now) {
     struct Fetch {
         Endpoint endpoint;
-        protocol::FetchRequest request;
+        FetchSession::Targets targets;
         Asked asked;
-        std::map<Uuid, std::string> names;
-        bool all_ids_known = true;
     };
     std::map<int32_t, Fetch> fetches;
     bool leader_missing = false;
@@ -208,7 +209,8 @@ void Consumer::start_fetches(MonotonicTime now) {
     {
         MutexLock lock(mutex_);
         for (auto& [tp, partition] : partitions_) {
-            bool wants = partition.fetch_offset && !partition.fetching && partition.buffered == 0 &&
+            bool wants = partition.fetch_offset && !partition.fetching && !partition.leaving &&
+                         !partition.validating && partition.buffered == 0 &&
                          now >= partition.not_before;
             if (!wants) {
                 continue;
@@ -224,19 +226,8 @@ void Consumer::start_fetches(MonotonicTime now) {
             }
             Fetch& fetch = fetches[leader->id];
             fetch.endpoint = leader->endpoint;
-            if (fetch.request.topics.empty() || fetch.request.topics.back().topic != tp.topic) {
-                protocol::FetchRequest::FetchTopic topic;
-                topic.topic = tp.topic;
-                topic.topic_id = cluster->topic(tp.topic)->id;
-                fetch.all_ids_known = fetch.all_ids_known && !topic.topic_id.is_zero();
-                fetch.names[topic.topic_id] = tp.topic;
-                fetch.request.topics.push_back(std::move(topic));
-            }
-            protocol::FetchRequest::FetchPartition one;
-            one.partition = tp.partition;
-            one.fetch_offset = *partition.fetch_offset;
-            one.partition_max_bytes = config_.partition_bytes_max;
-            fetch.request.topics.back().partitions.push_back(std::move(one));
+            fetch.targets[tp] = {cluster->topic(tp.topic)->id, *partition.fetch_offset,
+                                 cluster->partition(tp)->leader_epoch, config_.partition_bytes_max};
             fetch.asked[tp] = {partition.generation, *partition.fetch_offset};
             partition.fetching = true;
         }
@@ -245,44 +236,52 @@ void Consumer::start_fetches(MonotonicTime now) {
         client_.request_update();
     }
     for (auto& [node, fetch] : fetches) {
-        fetch.request.replica_id = -1;
-        fetch.request.max_wait_ms = static_cast<int32_t>(to_ms(config_.fetch_wait_max));
-        fetch.request.min_bytes = config_.fetch_bytes_min;
-        fetch.request.max_bytes = config_.fetch_bytes_max;
-        fetch.request.isolation_level = static_cast<int8_t>(config_.isolation);
-        fetch.request.rack_id = config_.client_rack;
-        int16_t version_max = fetch.all_ids_known ? protocol::FetchRequest::kVersions.last
-                                                  : int16_t{kFetchTopicIdVersion - 1};
+        protocol::FetchRequest request;
+        request.replica_id = -1;
+        request.max_wait_ms = static_cast<int32_t>(to_ms(config_.fetch_wait_max));
+        request.min_bytes = config_.fetch_bytes_min;
+        request.max_bytes = config_.fetch_bytes_max;
+        request.isolation_level = static_cast<int8_t>(config_.isolation);
+        request.rack_id = config_.client_rack;
+        int16_t version_max = sessions_[node].ask(fetch.targets, request);
         fetching_nodes_.insert(node);
         client_.send<protocol::FetchResponse>(
-            fetch.endpoint, std::move(fetch.request),
-            [this, node, asked = std::move(fetch.asked),
-             names = std::move(fetch.names)](Result<protocol::FetchResponse> answer) {
+            fetch.endpoint, std::move(request),
+            [this, node, asked = std::move(fetch.asked)](Result<protocol::FetchResponse> answer) {
                 fetching_nodes_.erase(node);
                 if (!stopped_) {
-                    on_fetched(asked, names, std::move(answer));
+                    on_fetched(node, asked, std::move(answer));
                 }
             },
             version_max);
     }
 }
 
-void Consumer::on_fetched(const Asked& asked, const std::map<Uuid, std::string>& names,
-                          Result<protocol::FetchResponse> answer) {
-    std::map<TopicPartition, protocol::FetchResponse::PartitionData*> told;
-    if (answer && answer->error_code == 0) {
-        for (auto& topic : answer->responses) {
-            std::string name = topic.topic;
-            if (name.empty()) {
-                auto known = names.find(topic.topic_id);
-                name = known == names.end() ? "" : known->second;
-            }
-            for (auto& partition : topic.partitions) {
-                told[{name, partition.partition_index}] = &partition;
-            }
+// Frees the brokers' memory of us. Nobody waits for the answers: brokers forget on their own, too.
+void Consumer::end_sessions() {
+    std::shared_ptr<const Cluster> cluster = client_.cluster();
+    for (const auto& [id, session] : sessions_) {
+        auto node = cluster->brokers.find(id);
+        protocol::FetchRequest request;
+        if (node != cluster->brokers.end() && session.end(request)) {
+            client_.send<protocol::FetchResponse>(node->second.endpoint, std::move(request),
+                                                  [](Result<protocol::FetchResponse>) {});
         }
     }
-    bool failed = !answer || answer->error_code != 0;
+}
+
+void Consumer::on_fetched(int32_t node, const Asked& asked,
+                          Result<protocol::FetchResponse> answer) {
+    FetchSession& session = sessions_[node];
+    Result<FetchSession::Told> told = fail(ErrorCode::NetworkException, "no answer");
+    if (answer) {
+        told = session.accept(*answer);
+    } else {
+        session.lose();
+    }
+    // A session that has to be opened anew is no reason to wait.
+    bool failed = !told && told.error().code != ErrorCode::FetchSessionIdNotFound &&
+                  told.error().code != ErrorCode::InvalidFetchSessionEpoch;
     MonotonicTime now = client_.now();
     {
         MutexLock lock(mutex_);
@@ -293,11 +292,12 @@ void Consumer::on_fetched(const Asked& asked, const std::map<Uuid, std::string>&
             }
             Partition& partition = found->second;
             partition.fetching = false;
-            auto data = told.find(tp);
-            if (data != told.end()) {
+            if (!told) {
+                if (failed) {
+                    partition.not_before = now + config_.retry_backoff;
+                }
+            } else if (auto data = told->find(tp); data != told->end()) {
                 take_partition(tp, partition, sent.second, *data->second);
-            } else if (failed) {
-                partition.not_before = now + config_.retry_backoff;
             }
             failed = failed || partition.not_before > now;
         }
@@ -342,7 +342,7 @@ void Consumer::take_partition(const TopicPartition& tp, Partition& partition, in
         return;
     }
     partition.fetch_offset = fetched->next_offset;
-    partition.leader_epoch = fetched->leader_epoch;
+    partition.fetch_epoch = fetched->leader_epoch;
     if (fetched->records.empty()) {
         // Only control records or aborted ones: the application has nothing to see here.
         if (partition.buffered == 0) {

@@ -63,19 +63,27 @@ std::vector<Element> by_topic(const Range& partitions) {
 
 }  // namespace
 
-Bytes encode_subscription(const std::set<std::string>& topics,
-                          const std::set<TopicPartition>& owned, int32_t generation) {
+Bytes encode_subscription(const AssignorMember& member, const std::string& rack) {
     protocol::ConsumerProtocolSubscription subscription;
-    subscription.topics.assign(topics.begin(), topics.end());
+    subscription.topics.assign(member.topics.begin(), member.topics.end());
+    subscription.user_data = member.user_data;
     subscription.owned_partitions =
-        by_topic<protocol::ConsumerProtocolSubscription::TopicPartition>(owned);
-    subscription.generation_id = generation;
+        by_topic<protocol::ConsumerProtocolSubscription::TopicPartition>(member.owned);
+    subscription.generation_id = member.generation;
+    if (!rack.empty()) {
+        subscription.rack_id = rack;
+    }
     return encode_versioned(subscription, kSubscriptionVersion);
 }
 
-Result<std::set<std::string>> decode_subscription(const Bytes& bytes) {
+Result<AssignorMember> decode_subscription(const Bytes& bytes) {
     MOLDAU_TRY(auto subscription, decode_versioned<protocol::ConsumerProtocolSubscription>(bytes));
-    return std::set<std::string>(subscription.topics.begin(), subscription.topics.end());
+    AssignorMember member;
+    member.topics.insert(subscription.topics.begin(), subscription.topics.end());
+    member.owned = flatten(subscription.owned_partitions);
+    member.generation = subscription.generation_id;
+    member.user_data = std::move(subscription.user_data);
+    return member;
 }
 
 Bytes encode_assignment(const std::vector<TopicPartition>& partitions) {
@@ -92,6 +100,11 @@ Result<std::vector<TopicPartition>> decode_assignment(const Bytes& bytes) {
     MOLDAU_TRY(auto assignment, decode_versioned<protocol::ConsumerProtocolAssignment>(bytes));
     return flatten(assignment.assigned_partitions);
 }
+
+// Members can only keep partitions when every assignor that may be chosen knows of it.
+GroupMember::GroupMember(GroupMemberConfig config)
+    : config_(std::move(config)),
+      cooperative_(std::ranges::all_of(config_.assignors, &Assignor::cooperative)) {}
 
 void GroupMember::subscribe(MonotonicTime now, std::set<std::string> topics) {
     if (topics == topics_) {
@@ -146,14 +159,15 @@ void GroupMember::on_coordinator(MonotonicTime now, bool found) {
     rejoin(now);
 }
 
-// Partitions are given back before the join: every protocol this member offers is eager.
 void GroupMember::rejoin(MonotonicTime now) {
     retry_at_.reset();
-    if (!owned_.empty()) {
-        if (state_ != State::Revoking) {
-            state_ = State::Revoking;
-            ready_.revoke = owned_;
-        }
+    std::set<TopicPartition> unwanted = owned_;
+    if (cooperative_) {
+        std::erase_if(unwanted,
+                      [&](const TopicPartition& tp) { return topics_.contains(tp.topic); });
+    }
+    if (!unwanted.empty()) {
+        revoke(unwanted);
         return;
     }
     state_ = State::Joining;
@@ -161,8 +175,18 @@ void GroupMember::rejoin(MonotonicTime now) {
     send_join();
 }
 
+void GroupMember::revoke(const std::set<TopicPartition>& partitions) {
+    if (state_ != State::Revoking) {
+        state_ = State::Revoking;
+        revoking_ = partitions;
+        ready_.revoke = partitions;
+    }
+}
+
 void GroupMember::revoked(MonotonicTime) {
-    owned_.clear();
+    for (const TopicPartition& tp : std::exchange(revoking_, {})) {
+        owned_.erase(tp);
+    }
     if (state_ == State::Revoking) {
         state_ = State::Joining;
         send_join();
@@ -177,11 +201,15 @@ void GroupMember::send_join() {
     request.member_id = member_id_;
     request.group_instance_id = config_.group_instance_id;
     request.protocol_type = kConsumerProtocolType;
-    Bytes metadata = encode_subscription(topics_, {}, generation_);
+    AssignorMember me;
+    me.topics = topics_;
+    me.owned.assign(owned_.begin(), owned_.end());
+    me.generation = generation_ < 0 ? -1 : assigned_generation_;
     for (const Assignor* assignor : config_.assignors) {
         protocol::JoinGroupRequest::JoinGroupRequestProtocol offered;
         offered.name = assignor->protocol;
-        offered.metadata = metadata;
+        me.user_data = assignor->user_data(assigned_, assigned_generation_);
+        offered.metadata = encode_subscription(me, config_.rack);
         request.protocols.push_back(std::move(offered));
     }
     ready_.join = std::move(request);
@@ -263,11 +291,10 @@ void GroupMember::send_sync(const protocol::JoinGroupResponse& joined) {
         std::vector<AssignorMember> members;
         std::map<std::string, int32_t> counts;
         for (const auto& joiner : joined.members) {
-            AssignorMember member;
+            // A subscription that cannot be read gets nothing; its owner is broken, not the group.
+            AssignorMember member = decode_subscription(joiner.metadata).value_or(AssignorMember());
             member.member_id = joiner.member_id;
             member.group_instance_id = joiner.group_instance_id;
-            // A subscription that cannot be read gets nothing; its owner is broken, not the group.
-            member.topics = decode_subscription(joiner.metadata).value_or(std::set<std::string>());
             for (const std::string& topic : member.topics) {
                 if (auto known = counts_.find(topic); known != counts_.end()) {
                     counts[topic] = known->second;
@@ -304,15 +331,7 @@ void GroupMember::on_sync(MonotonicTime now, const Result<protocol::SyncGroupRes
             fail_for_good(assigned.error());
             return;
         }
-        state_ = State::Stable;
-        last_heard_ = now;
-        heartbeat_due_ = now + config_.heartbeat_interval;
-        owned_.clear();
-        owned_.insert(assigned->begin(), assigned->end());
-        ready_.assigned = std::move(*assigned);
-        if (leads_ && counts_ != counts_assigned_) {
-            rejoin(now);
-        }
+        assign(now, *assigned);
         return;
     }
     if (error == ErrorCode::RebalanceInProgress) {
@@ -322,6 +341,28 @@ void GroupMember::on_sync(MonotonicTime now, const Result<protocol::SyncGroupRes
     if (!handle_common(now, error)) {
         fail_for_good({error, fmt::format("the group refused this member: group={} error={}",
                                           config_.group_id, error)});
+    }
+}
+
+void GroupMember::assign(MonotonicTime now, const std::vector<TopicPartition>& assigned) {
+    state_ = State::Stable;
+    last_heard_ = now;
+    heartbeat_due_ = now + config_.heartbeat_interval;
+    assigned_ = assigned;
+    assigned_generation_ = generation_;
+    std::set<TopicPartition> added(assigned.begin(), assigned.end());
+    std::set<TopicPartition> left_out;
+    for (const TopicPartition& tp : owned_) {
+        if (added.erase(tp) == 0) {
+            left_out.insert(tp);
+        }
+    }
+    owned_.insert(added.begin(), added.end());
+    ready_.assigned = std::move(added);
+    if (!left_out.empty()) {
+        revoke(left_out);
+    } else if (leads_ && counts_ != counts_assigned_) {
+        rejoin(now);
     }
 }
 
@@ -352,9 +393,9 @@ void GroupMember::on_heartbeat(MonotonicTime now,
     }
 }
 
-void GroupMember::on_commit_error(MonotonicTime now, ErrorCode error) {
-    if (state_ != State::Stable) {
-        return;
+void GroupMember::on_commit_error(MonotonicTime now, ErrorCode error, int32_t generation) {
+    if (state_ != State::Stable || generation != generation_) {
+        return;  // the group has moved on since
     }
     if (error == ErrorCode::RebalanceInProgress) {
         rejoin(now);
@@ -410,6 +451,7 @@ void GroupMember::leave(MonotonicTime) {
     }
     forget_membership(config_.group_instance_id.has_value());
     owned_.clear();
+    revoking_.clear();
     state_ = State::Resting;
     retry_at_.reset();
     ready_.join.reset();
@@ -431,6 +473,7 @@ void GroupMember::lose_partitions() {
     if (!owned_.empty()) {
         ready_.lost = std::exchange(owned_, {});
         ready_.revoke.reset();
+        revoking_.clear();
     }
 }
 

@@ -8,14 +8,22 @@
 // States, with what leads on:
 //   Resting    -> Looking    on a subscription while the application polls
 //   Looking    -> Stable     coordinator found, and the member was stable before it was lost
-//   Looking    -> Revoking   coordinator found, partitions are owned; -> Joining when none is
+//   Looking    -> Revoking   coordinator found, partitions must be given back; -> Joining when none
 //   Revoking   -> Joining    when the shell says that the partitions are given back (committed)
 //   Joining    -> Syncing    on a successful JoinGroup answer
 //   Syncing    -> Stable     on a successful SyncGroup answer: partitions are assigned
+//   Syncing    -> Revoking   (cooperative) the assignment left out partitions that are owned
 //   Stable     -> Revoking   on REBALANCE_IN_PROGRESS, a new subscription, or new partitions
-//   (leader) any        -> Looking    when the coordinator moved or is silent any        -> Failed
-//   on an error that no retry can mend any        -> Resting    on leave(), or when the application
-//   stopped polling
+//   (leader);
+//                            -> Joining when none must be given back
+//   any        -> Looking    when the coordinator moved or is silent
+//   any        -> Failed     on an error that no retry can mend
+//   any        -> Resting    on leave(), or when the application stopped polling
+//
+// When one of the assignors offered is not cooperative, everything is given back before each join
+// (KIP-429: the protocol that all of them know). Else what is owned is kept over the join and told
+// to the leader; what the new assignment leaves out is given back, and another join lets others
+// have it.
 #pragma once
 
 #include <cstdint>
@@ -44,6 +52,7 @@ struct GroupMemberConfig {
     Duration poll_interval_max = seconds(300);
     Duration retry_backoff = milliseconds(100);
     std::vector<const Assignor*> assignors;  // preferred first
+    std::string rack;                        // empty: none
 };
 
 class GroupMember {
@@ -59,11 +68,12 @@ class GroupMember {
         std::optional<protocol::SyncGroupRequest> sync;
         std::optional<protocol::HeartbeatRequest> heartbeat;
         std::optional<protocol::LeaveGroupRequest> leave;
-        std::optional<std::vector<TopicPartition>> assigned;
+        // To be read from now on, besides what is owned already.
+        std::optional<std::set<TopicPartition>> assigned;
         std::optional<Error> failed;
     };
 
-    explicit GroupMember(GroupMemberConfig config) : config_(std::move(config)) {}
+    explicit GroupMember(GroupMemberConfig config);
 
     // Events.
     void subscribe(MonotonicTime now, std::set<std::string> topics);
@@ -76,8 +86,8 @@ class GroupMember {
     void on_join(MonotonicTime now, const Result<protocol::JoinGroupResponse>& answer);
     void on_sync(MonotonicTime now, const Result<protocol::SyncGroupResponse>& answer);
     void on_heartbeat(MonotonicTime now, const Result<protocol::HeartbeatResponse>& answer);
-    // A commit told that the group moved on, or that the coordinator did.
-    void on_commit_error(MonotonicTime now, ErrorCode error);
+    // A commit in that generation told that the group moved on, or that the coordinator did.
+    void on_commit_error(MonotonicTime now, ErrorCode error, int32_t generation);
     // Says goodbye. A static member only stops: its place waits for it.
     void leave(MonotonicTime now);
 
@@ -87,6 +97,8 @@ class GroupMember {
 
     bool is_stable() const { return state_ == State::Stable; }
     bool is_member() const { return generation_ >= 0; }
+    // Between two assignments: a commit would wait behind the join, and fail by what it brings.
+    bool is_joining() const { return state_ == State::Joining || state_ == State::Syncing; }
     int32_t generation() const { return generation_; }
     const std::string& member_id() const { return member_id_; }
     const std::optional<std::string>& group_instance_id() const {
@@ -100,7 +112,9 @@ class GroupMember {
 
     void look(MonotonicTime now);
     void rejoin(MonotonicTime now);
+    void revoke(const std::set<TopicPartition>& partitions);
     void send_join();
+    void assign(MonotonicTime now, const std::vector<TopicPartition>& assigned);
     void send_sync(const protocol::JoinGroupResponse& joined);
     void forget_membership(bool keep_member_id);
     void lose_partitions();
@@ -109,6 +123,7 @@ class GroupMember {
     bool handle_common(MonotonicTime now, ErrorCode error);
 
     const GroupMemberConfig config_;
+    const bool cooperative_;
     State state_ = State::Resting;
     Ready ready_;
     std::set<std::string> topics_;
@@ -120,6 +135,11 @@ class GroupMember {
     std::string protocol_name_;
     int32_t generation_ = -1;
     std::set<TopicPartition> owned_;
+    std::set<TopicPartition> revoking_;
+    // The latest assignment that arrived, which outlives giving it back, and its generation. Not
+    // that of the latest join: a member that missed an assignment must not claim to have had it.
+    std::vector<TopicPartition> assigned_;
+    int32_t assigned_generation_ = -1;
     MonotonicTime last_poll_{};
     MonotonicTime last_heard_{};  // of the coordinator
     MonotonicTime heartbeat_due_{};
@@ -128,9 +148,9 @@ class GroupMember {
 };
 
 // The blobs inside JoinGroup and SyncGroup: a version number and the message.
-Bytes encode_subscription(const std::set<std::string>& topics,
-                          const std::set<TopicPartition>& owned, int32_t generation);
-Result<std::set<std::string>> decode_subscription(const Bytes& bytes);
+Bytes encode_subscription(const AssignorMember& member, const std::string& rack);
+// Everything but the member's names.
+Result<AssignorMember> decode_subscription(const Bytes& bytes);
 Bytes encode_assignment(const std::vector<TopicPartition>& partitions);
 Result<std::vector<TopicPartition>> decode_assignment(const Bytes& bytes);
 

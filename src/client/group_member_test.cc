@@ -5,12 +5,18 @@
 namespace moldau::client {
 namespace {
 
+AssignorMember subscriber(std::string topic) {
+    AssignorMember member;
+    member.topics = {std::move(topic)};
+    return member;
+}
+
 class GroupMemberTest : public testing::Test {
  protected:
-    GroupMemberTest() {
+    explicit GroupMemberTest(std::vector<const Assignor*> assignors = {find_assignor("range")}) {
         GroupMemberConfig config;
         config.group_id = "g";
-        config.assignors = {find_assignor("range")};
+        config.assignors = std::move(assignors);
         member_ = std::make_unique<GroupMember>(config);
         member_->subscribe(now_, {"orders"});
         member_->on_partition_counts(now_, {{"orders", 3}});
@@ -29,7 +35,7 @@ class GroupMemberTest : public testing::Test {
             for (std::string id : {std::string("a"), std::string("m")}) {
                 protocol::JoinGroupResponse::JoinGroupResponseMember joined;
                 joined.member_id = id;
-                joined.metadata = encode_subscription({"orders"}, {}, -1);
+                joined.metadata = encode_subscription(subscriber("orders"), "");
                 answer.members.push_back(std::move(joined));
             }
         }
@@ -192,29 +198,146 @@ TEST_F(GroupMemberTest, errors_nothing_can_mend_reach_the_application) {
     EXPECT_EQ(ready().failed->code, ErrorCode::GroupAuthorizationFailed);
 }
 
+class CooperativeMemberTest : public GroupMemberTest {
+ protected:
+    CooperativeMemberTest() : GroupMemberTest({find_assignor("cooperative-sticky")}) {}
+
+    AssignorMember told_in(const protocol::JoinGroupRequest& join) {
+        return *decode_subscription(join.protocols.at(0).metadata);
+    }
+    // Another rebalance, which gives this member `partitions`.
+    void rebalance(std::vector<TopicPartition> partitions, int32_t generation) {
+        wait(seconds(3));
+        ready();
+        answer_heartbeat(ErrorCode::RebalanceInProgress);
+        ASSERT_TRUE(ready().join.has_value());
+        answer_join(ErrorCode::None, "m", "other", generation);
+        ASSERT_TRUE(ready().sync.has_value());
+        answer_sync(ErrorCode::None, std::move(partitions));
+    }
+};
+
+TEST_F(CooperativeMemberTest, keeps_its_partitions_while_it_joins_and_tells_the_leader) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::RebalanceInProgress);
+    auto effects = ready();
+    EXPECT_FALSE(effects.revoke.has_value());
+    ASSERT_TRUE(effects.join.has_value());
+    EXPECT_EQ(told_in(*effects.join).owned, (std::vector<TopicPartition>{{"orders", 0}}));
+    EXPECT_EQ(told_in(*effects.join).generation, 1);
+}
+
+TEST_F(CooperativeMemberTest, gives_back_what_the_assignment_leaves_out_and_joins_once_more) {
+    become_stable();
+    rebalance({{"orders", 1}}, 2);
+    auto effects = ready();
+    EXPECT_EQ(effects.assigned, (std::set<TopicPartition>{{"orders", 1}}));
+    EXPECT_EQ(effects.revoke, (std::set<TopicPartition>{{"orders", 0}}));
+    EXPECT_FALSE(effects.join.has_value());
+    member_->revoked(now_);
+    effects = ready();
+    ASSERT_TRUE(effects.join.has_value());
+    EXPECT_EQ(told_in(*effects.join).owned, (std::vector<TopicPartition>{{"orders", 1}}));
+    EXPECT_EQ(told_in(*effects.join).generation, 2);
+}
+
+TEST_F(CooperativeMemberTest, only_adds_what_is_new_when_nothing_is_left_out) {
+    become_stable();
+    rebalance({{"orders", 0}, {"orders", 2}}, 2);
+    auto effects = ready();
+    EXPECT_EQ(effects.assigned, (std::set<TopicPartition>{{"orders", 2}}));
+    EXPECT_FALSE(effects.revoke.has_value());
+    EXPECT_FALSE(effects.join.has_value());
+    EXPECT_TRUE(member_->is_stable());
+    EXPECT_EQ(member_->owned().size(), 2u);
+}
+
+TEST_F(CooperativeMemberTest, gives_back_a_topic_it_no_longer_wants_before_it_joins) {
+    become_stable();
+    member_->subscribe(now_, {"payments"});
+    auto effects = ready();
+    EXPECT_EQ(effects.revoke, (std::set<TopicPartition>{{"orders", 0}}));
+    member_->revoked(now_);
+    effects = ready();
+    ASSERT_TRUE(effects.join.has_value());
+    EXPECT_TRUE(told_in(*effects.join).owned.empty());
+}
+
+// A member whose sync was overtaken by the next rebalance claims its partitions by the generation
+// in which it got them: with the newer one it would outbid the member they were given to meanwhile.
+TEST_F(CooperativeMemberTest, claims_by_the_generation_of_its_latest_assignment) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::RebalanceInProgress);
+    ready();
+    answer_join(ErrorCode::None, "m", "other", 2);
+    ready();
+    answer_sync(ErrorCode::RebalanceInProgress);
+    auto effects = ready();
+    ASSERT_TRUE(effects.join.has_value());
+    EXPECT_EQ(told_in(*effects.join).generation, 1);
+}
+
+TEST_F(CooperativeMemberTest, loses_its_partitions_when_the_group_forgot_it) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::UnknownMemberId);
+    EXPECT_EQ(ready().lost->size(), 1u);
+    wait(Duration(0));
+    auto effects = ready();
+    ASSERT_TRUE(effects.join.has_value());
+    EXPECT_TRUE(told_in(*effects.join).owned.empty());
+    EXPECT_EQ(told_in(*effects.join).generation, -1);
+}
+
+TEST_F(CooperativeMemberTest, a_late_error_of_a_commit_in_an_older_generation_is_ignored) {
+    become_stable();
+    rebalance({{"orders", 0}}, 2);
+    ready();
+    member_->on_commit_error(now_, ErrorCode::IllegalGeneration, 1);
+    EXPECT_TRUE(member_->is_stable());
+    member_->on_commit_error(now_, ErrorCode::IllegalGeneration, 2);
+    EXPECT_FALSE(member_->is_stable());
+}
+
+class MixedStrategiesTest : public GroupMemberTest {
+ protected:
+    MixedStrategiesTest()
+        : GroupMemberTest({find_assignor("range"), find_assignor("cooperative-sticky")}) {}
+};
+
+TEST_F(MixedStrategiesTest, gives_all_back_as_long_as_one_strategy_is_eager) {
+    become_stable();
+    wait(seconds(3));
+    ready();
+    answer_heartbeat(ErrorCode::RebalanceInProgress);
+    EXPECT_EQ(ready().revoke->size(), 1u);
+    member_->revoked(now_);
+    auto join = ready().join;
+    ASSERT_TRUE(join.has_value());
+    EXPECT_EQ(join->protocols.at(0).name, "range");
+    EXPECT_EQ(join->protocols.at(1).name, "cooperative-sticky");
+}
+
 TEST(GroupBlobs, subscription_and_assignment_survive_the_wire) {
-    EXPECT_EQ(*decode_subscription(encode_subscription({"a", "b"}, {{"a", 1}}, 4)),
-              (std::set<std::string>{"a", "b"}));
+    AssignorMember member = subscriber("a");
+    member.owned = {{"a", 1}};
+    member.generation = 4;
+    member.user_data = Bytes::copy_of("x");
+    auto decoded = decode_subscription(encode_subscription(member, "rack"));
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(decoded->topics, member.topics);
+    EXPECT_EQ(decoded->owned, member.owned);
+    EXPECT_EQ(decoded->generation, 4);
+    EXPECT_EQ(decoded->user_data->view(), "x");
     std::vector<TopicPartition> partitions{{"a", 0}, {"a", 1}, {"b", 5}};
     EXPECT_EQ(*decode_assignment(encode_assignment(partitions)), partitions);
     EXPECT_FALSE(decode_subscription(Bytes::copy_of(std::string_view("\0", 1))).has_value());
     EXPECT_TRUE(decode_assignment(Bytes())->empty());
-}
-
-TEST(Assignor, range_gives_the_first_members_one_more) {
-    auto assigned =
-        assign_range({{"b", std::nullopt, {"t"}}, {"a", std::nullopt, {"t"}}}, {{"t", 3}});
-    EXPECT_EQ(assigned["a"].size(), 2u);
-    EXPECT_EQ(assigned["b"], (std::vector<TopicPartition>{{"t", 2}}));
-}
-
-TEST(Assignor, round_robin_deals_only_to_subscribers) {
-    auto assigned = assign_round_robin(
-        {{"a", std::nullopt, {"t", "u"}}, {"b", std::nullopt, {"u"}}}, {{"t", 2}, {"u", 2}});
-    EXPECT_EQ(assigned["a"].size() + assigned["b"].size(), 4u);
-    for (const TopicPartition& tp : assigned["b"]) {
-        EXPECT_EQ(tp.topic, "u");
-    }
 }
 
 }  // namespace
