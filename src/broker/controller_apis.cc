@@ -3,6 +3,9 @@
 #include <memory>
 
 #include "broker/handlers/18_api_versions.h"
+#include "broker/handlers/32_describe_configs.h"
+#include "broker/handlers/58_envelope.h"
+#include "broker/metadata_cache.h"
 #include "metadata/features.h"
 #include "protocol/messages/describe_cluster.h"
 #include "quorum/controller_apis.h"
@@ -68,10 +71,11 @@ DescribeClusterResponse describe_controllers(const metadata::Image& image,
 
 }  // namespace
 
-ControllerApis::ControllerApis(std::string cluster_id, quorum::QuorumDriver& quorum,
-                               quorum::MetadataLoader& loader, quorum::ControllerHost& host,
-                               runtime::EventLoop& control_loop)
+ControllerApis::ControllerApis(std::string cluster_id, const CurrentConfig& config,
+                               quorum::QuorumDriver& quorum, quorum::MetadataLoader& loader,
+                               quorum::ControllerHost& host, runtime::EventLoop& control_loop)
     : cluster_id_(std::move(cluster_id)),
+      config_(config),
       quorum_(quorum),
       loader_(loader),
       host_(host),
@@ -79,7 +83,8 @@ ControllerApis::ControllerApis(std::string cluster_id, quorum::QuorumDriver& quo
 
 bool ControllerApis::serves(ApiKey key) const {
     return key == ApiKey::ApiVersions || key == ApiKey::DescribeCluster ||
-           quorum::is_controller_api(static_cast<int16_t>(key));
+           key == ApiKey::DescribeConfigs || key == ApiKey::Envelope ||
+           quorum::ControllerHost::serves(static_cast<int16_t>(key));
 }
 
 void ControllerApis::handle(Request request) {
@@ -89,21 +94,59 @@ void ControllerApis::handle(Request request) {
 }
 
 void ControllerApis::handle_on_control_loop(Request request) {
-    if (request.api_key() == ApiKey::ApiVersions) {
-        respond_api_versions(
-            std::move(request), [this](ApiKey key) { return serves(key); }, *loader_.image(),
-            quorum_.kraft_version());
+    switch (request.api_key()) {
+        case ApiKey::ApiVersions:
+            return respond_api_versions(
+                std::move(request), [this](ApiKey key) { return serves(key); }, *loader_.image(),
+                quorum_.kraft_version());
+        case ApiKey::DescribeCluster:
+            return handle_describe_cluster(std::move(request));
+        case ApiKey::DescribeConfigs:
+            return handle_describe_configs(std::move(request));
+        case ApiKey::Envelope:
+            return handle_envelope(std::move(request));
+        default:
+            return pass_on(std::move(request));
+    }
+}
+
+void ControllerApis::handle_describe_cluster(Request request) {
+    auto message = request.read<DescribeClusterRequest>();
+    if (message) {
+        int32_t leader = quorum_.leader_and_epoch().leader.value_or(kNoBroker).value();
+        request.respond(describe_controllers(*loader_.image(), *message, request.version(),
+                                             cluster_id_, request.listener_name(), leader));
+    }
+}
+
+void ControllerApis::handle_describe_configs(Request request) {
+    auto message = request.read<protocol::DescribeConfigsRequest>();
+    if (message) {
+        request.respond(answer_describe_configs(config_.get(), *loader_.image(),
+                                                quorum_.options().node_id.value(), *message));
+    }
+}
+
+void ControllerApis::handle_envelope(Request request) {
+    auto message = request.read<protocol::EnvelopeRequest>();
+    if (!message) {
         return;
     }
-    if (request.api_key() == ApiKey::DescribeCluster) {
-        auto message = request.read<DescribeClusterRequest>();
-        if (message) {
-            int32_t leader = quorum_.leader_and_epoch().leader.value_or(kNoBroker).value();
-            request.respond(describe_controllers(*loader_.image(), *message, request.version(),
-                                                 cluster_id_, request.listener_name(), leader));
-        }
-        return;
+    Result<OpenedEnvelope> opened = open_envelope(*message);
+    if (!opened) {
+        protocol::EnvelopeResponse refusal;
+        refusal.error_code = to_wire(opened.error().code);
+        return request.respond(refusal);
     }
+    opened->request.listener = request.listener_name();
+    host_.handle(std::move(opened->request),
+                 [request = std::move(request),
+                  header = std::move(opened->header)](Result<protocol::Chain> answer) mutable {
+                     request.respond(seal_envelope(header, std::move(answer)));
+                 });
+}
+
+void ControllerApis::pass_on(Request request) {
     quorum::ControllerRequest asked;
     asked.api_key = static_cast<int16_t>(request.api_key());
     asked.api_version = request.version();
@@ -111,6 +154,7 @@ void ControllerApis::handle_on_control_loop(Request request) {
     asked.principal = request.principal();
     asked.client_id = request.client_id();
     asked.client_host = request.client_host();
+    asked.listener = request.listener_name();
     quorum::ControllerRequest kept = asked;
     host_.handle(std::move(asked), [request = std::move(request), kept = std::move(kept)](
                                        Result<protocol::Chain> answer) mutable {

@@ -110,7 +110,7 @@ void RaftCore::step(MonotonicTime now, Event event) {
                     return;
                 }
                 append(std::move(proposed.entries));
-                answer_parked(now);
+                answer_parked(false, now);
                 ready_.push_back(SyncLog{log_.end_offset(), false});
             },
             [&](LogSynced& synced) {
@@ -537,10 +537,10 @@ std::optional<ErrorCode> RaftCore::refuse_unless_leader(LeaderEpoch epoch) const
     if (epoch > epoch_) {
         return ErrorCode::UnknownLeaderEpoch;
     }
-    if (shutting_down_) {
-        return ErrorCode::BrokerNotAvailable;
+    if (!is_leader()) {
+        return ErrorCode::NotLeaderOrFollower;
     }
-    return is_leader() ? std::nullopt : std::optional(ErrorCode::NotLeaderOrFollower);
+    return shutting_down_ ? std::optional(ErrorCode::BrokerNotAvailable) : std::nullopt;
 }
 
 std::optional<bool> RaftCore::handle_header(const ResponseHeader& header, MonotonicTime now) {

@@ -76,6 +76,8 @@ class RaftCore {
     const VoterSet& voters() const { return history_.voters(); }
     int16_t kraft_version() const { return history_.kraft_version(); }
     const RaftConfig& config() const { return config_; }
+    // What every answer says of the leader, with this error.
+    ResponseHeader response_header(ErrorCode error) const;
     // Nothing is left to be told to others after ShutdownRequested.
     bool is_shutdown_complete() const;
     // "Leader", "Follower", ...
@@ -116,6 +118,7 @@ class RaftCore {
     bool handle(const Peer& peer, const BeginQuorumEpochResponse& response, MonotonicTime now);
     bool handle(const Peer& peer, const EndQuorumEpochResponse& response, MonotonicTime now);
     bool can_grant(const VoteRequest& request) const;
+    std::optional<ErrorCode> refuse_from_voter(BrokerId sender, LeaderEpoch epoch) const;
     void lose_prospective_election(MonotonicTime now);
     MonotonicTime ask_for_votes(const Election& election, bool pre_vote, MonotonicTime now);
     MonotonicTime announce_leadership(MonotonicTime now);
@@ -126,7 +129,7 @@ class RaftCore {
     bool handle(const Peer& peer, const FetchResponse& response, MonotonicTime now);
     bool handle(const Peer& peer, const FetchSnapshotResponse& response, MonotonicTime now);
     bool answer_fetch(RequestId id, const FetchRequest& request, bool at_once, MonotonicTime now);
-    void answer_parked(MonotonicTime now);
+    void answer_parked(bool at_once, MonotonicTime now);
     bool truncate_for(const OffsetAndEpoch& diverging);
     bool append_fetched(const std::vector<LogEntry>& entries);
     void append(std::vector<LogEntry> entries);
@@ -144,14 +147,15 @@ class RaftCore {
     bool handle(const Peer& peer, const VoterChangeResponse& response, MonotonicTime now);
     void voter_range_answered(CorrelationId correlation, const KraftRangeResponse& response,
                               MonotonicTime now);
-    std::optional<VoterChangeResponse> refuse_voter_change(
-        const std::optional<std::string>& cluster_id) const;
+    std::optional<VoterChangeResponse> refuse_voter_request(
+        std::string_view what, const std::optional<std::string>& cluster_id, LeaderEpoch epoch,
+        const ReplicaKey& voter) const;
+    std::optional<VoterChangeResponse> refuse_voter_change(std::string_view doing) const;
     void append_voters(VoterSet voters, MonotonicTime now);
     void finish_voter_change(ErrorCode error, std::string message);
     void voter_change_committed(Offset high_watermark);
 
     // Shared by the answers.
-    ResponseHeader response_header(ErrorCode error) const;
     bool is_cluster(const std::optional<std::string>& id) const;
     bool is_me(const std::optional<ReplicaKey>& voter) const;
     std::optional<ErrorCode> refuse_unless_leader(LeaderEpoch epoch) const;

@@ -66,12 +66,10 @@ void RaftCore::handle(RequestId id, const VoteRequest& request, MonotonicTime no
                                              : request.log_end.epoch >= request.epoch;
     std::optional<ErrorCode> refusal;
     if (request.log_end.offset < Offset(0) || request.log_end.epoch < LeaderEpoch(0) ||
-        request.candidate.id < BrokerId(0) || is_epoch_illegal) {
+        is_epoch_illegal) {
         refusal = ErrorCode::InvalidRequest;
-    } else if (request.epoch < epoch_) {
-        refusal = ErrorCode::FencedLeaderEpoch;
-    } else if (shutting_down_) {
-        refusal = ErrorCode::BrokerNotAvailable;
+    } else {
+        refusal = refuse_from_voter(request.candidate.id, request.epoch);
     }
     if (refusal) {
         response.header = response_header(*refusal);
@@ -100,6 +98,17 @@ void RaftCore::handle(RequestId id, const VoteRequest& request, MonotonicTime no
     }
     response.header = response_header(ErrorCode::None);
     answer(id, std::move(response));
+}
+
+// What a message between voters is refused for.
+std::optional<ErrorCode> RaftCore::refuse_from_voter(BrokerId sender, LeaderEpoch epoch) const {
+    if (epoch < epoch_) {
+        return ErrorCode::FencedLeaderEpoch;
+    }
+    if (sender < BrokerId(0)) {
+        return ErrorCode::InvalidRequest;
+    }
+    return shutting_down_ ? std::optional(ErrorCode::BrokerNotAvailable) : std::nullopt;
 }
 
 bool RaftCore::can_grant(const VoteRequest& request) const {
@@ -183,12 +192,8 @@ void RaftCore::handle(RequestId id, const BeginQuorumEpochRequest& request, Mono
         response.header.top_error = ErrorCode::InconsistentClusterId;
         return answer(id, std::move(response));
     }
-    if (request.epoch < epoch_) {
-        response.header = response_header(ErrorCode::FencedLeaderEpoch);
-        return answer(id, std::move(response));
-    }
-    if (shutting_down_) {
-        response.header = response_header(ErrorCode::BrokerNotAvailable);
+    if (std::optional<ErrorCode> refusal = refuse_from_voter(request.leader, request.epoch)) {
+        response.header = response_header(*refusal);
         return answer(id, std::move(response));
     }
     maybe_transition(request.leader, request.epoch,
@@ -234,12 +239,8 @@ void RaftCore::handle(RequestId id, const EndQuorumEpochRequest& request, Monoto
         response.header.top_error = ErrorCode::InconsistentClusterId;
         return answer(id, std::move(response));
     }
-    if (request.epoch < epoch_) {
-        response.header = response_header(ErrorCode::FencedLeaderEpoch);
-        return answer(id, std::move(response));
-    }
-    if (shutting_down_) {
-        response.header = response_header(ErrorCode::BrokerNotAvailable);
+    if (std::optional<ErrorCode> refusal = refuse_from_voter(request.leader, request.epoch)) {
+        response.header = response_header(*refusal);
         return answer(id, std::move(response));
     }
     maybe_transition(request.leader, request.epoch,

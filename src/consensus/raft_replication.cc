@@ -13,9 +13,9 @@ void RaftCore::handle(RequestId id, const FetchRequest& request, MonotonicTime n
         return answer(id, std::move(response));
     }
     if (request.position.offset < Offset(0) || request.position.epoch < LeaderEpoch(0) ||
-        request.position.epoch > request.epoch || request.max_wait < Duration(0) ||
-        request.replica.id == config_.self.id) {
+        request.position.epoch > request.epoch || request.max_wait < Duration(0)) {
         response.header = response_header(ErrorCode::InvalidRequest);
+        response.log_start = log_.start_offset();
         return answer(id, std::move(response));
     }
     if (answer_fetch(id, request, request.max_wait == Duration(0), now)) {
@@ -29,12 +29,18 @@ void RaftCore::handle(RequestId id, const FetchRequest& request, MonotonicTime n
 bool RaftCore::answer_fetch(RequestId id, const FetchRequest& request, bool at_once,
                             MonotonicTime now) {
     FetchResponse response;
-    if (std::optional<ErrorCode> refusal = refuse_unless_leader(request.epoch)) {
+    response.log_start = log_.start_offset();
+    std::optional<ErrorCode> refusal = refuse_unless_leader(request.epoch);
+    LogIndex::Validation validation = log_.validate(request.position);
+    if (!refusal && validation.position == LogIndex::Position::Valid &&
+        (request.replica.id == config_.self.id || request.max_bytes < 0)) {
+        refusal = ErrorCode::UnknownServerError;  // as Kafka's leader answers what cannot be
+    }
+    if (refusal) {
         response.header = response_header(*refusal);
         answer(id, std::move(response));
         return true;
     }
-    LogIndex::Validation validation = log_.validate(request.position);
     if (validation.position == LogIndex::Position::Valid && request.replica.id >= BrokerId(0)) {
         auto& leader = std::get<LeaderState>(state_);
         if (leader.replica_fetched(request.replica, request.position.offset, log_.end_offset(),
@@ -44,7 +50,6 @@ bool RaftCore::answer_fetch(RequestId id, const FetchRequest& request, bool at_o
     }
     response.header = response_header(ErrorCode::None);
     response.high_watermark = high_watermark();
-    response.log_start = log_.start_offset();
     response.max_bytes = request.max_bytes;
     bool has_news = false;
     if (validation.position == LogIndex::Position::Snapshot) {
@@ -67,14 +72,15 @@ bool RaftCore::answer_fetch(RequestId id, const FetchRequest& request, bool at_o
     return true;
 }
 
-void RaftCore::answer_parked(MonotonicTime now) {
+// `at_once`: whether or not there is something new to read.
+void RaftCore::answer_parked(bool at_once, MonotonicTime now) {
     auto* leader = std::get_if<LeaderState>(&state_);
     if (leader == nullptr || leader->parked.empty()) {
         return;
     }
     std::vector<ParkedFetch> parked = std::exchange(leader->parked, {});
     for (ParkedFetch& fetch : parked) {
-        if (!answer_fetch(fetch.id, fetch.request, false, now)) {
+        if (!answer_fetch(fetch.id, fetch.request, at_once, now)) {
             std::get<LeaderState>(state_).parked.push_back(std::move(fetch));
         }
     }
@@ -116,7 +122,8 @@ void RaftCore::leader_high_watermark_rose(MonotonicTime now) {
     Offset high_watermark = *std::get<LeaderState>(state_).high_watermark();
     commit_to(high_watermark);
     voter_change_committed(high_watermark);
-    answer_parked(now);
+    // Whoever waits hears of it, also those whose version cannot say what they know (KIP-1166).
+    answer_parked(true, now);
 }
 
 FetchRequest RaftCore::fetch_request() const {
@@ -278,9 +285,10 @@ void RaftCore::handle(RequestId id, const FetchSnapshotRequest& request, Monoton
     }
     bool is_servable =
         request.snapshot != kBootstrapSnapshotId && log_.snapshots().contains(request.snapshot);
-    ErrorCode error = !is_servable           ? ErrorCode::SnapshotNotFound
-                      : request.position < 0 ? ErrorCode::PositionOutOfRange
-                                             : ErrorCode::None;
+    ErrorCode error = !is_servable            ? ErrorCode::SnapshotNotFound
+                      : request.position < 0  ? ErrorCode::PositionOutOfRange
+                      : request.max_bytes < 0 ? ErrorCode::InvalidRequest
+                                              : ErrorCode::None;
     if (error == ErrorCode::None) {
         std::get<LeaderState>(state_).replica_heard(request.replica, now);
     }

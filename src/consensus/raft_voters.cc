@@ -11,17 +11,49 @@ VoterChangeResponse refused(ResponseHeader header, ErrorCode error, std::string 
     return {std::move(header), std::move(message)};
 }
 
+// As Kafka prints them in what an operator reads.
+std::string in_words(const ReplicaKey& key) {
+    return fmt::format("ReplicaKey(id={}, directoryId={})", key.id,
+                       key.has_directory() ? key.directory.str() : "<undefined>");
+}
+
+std::string in_words(const VoterSet& voters) {
+    std::string text;
+    for (const ReplicaKey& key : voters.keys()) {
+        text += (text.empty() ? "" : ", ") + in_words(key);
+    }
+    return "[" + text + "]";
+}
+
+bool is_complete(const ReplicaKey& voter) {
+    return voter.id >= BrokerId(0) && voter.has_directory();
+}
+
 }  // namespace
 
-std::optional<VoterChangeResponse> RaftCore::refuse_voter_change(
-    const std::optional<std::string>& cluster_id) const {
+// What is wrong with the request itself.
+std::optional<VoterChangeResponse> RaftCore::refuse_voter_request(
+    std::string_view what, const std::optional<std::string>& cluster_id, LeaderEpoch epoch,
+    const ReplicaKey& voter) const {
     ResponseHeader header = response_header(ErrorCode::None);
     if (!is_cluster(cluster_id)) {
-        return refused(header, ErrorCode::InconsistentClusterId, "");
+        return refused(header, ErrorCode::InconsistentClusterId,
+                       fmt::format("The given id \"{}\" doesn't match the cluster id \"{}\"",
+                                   *cluster_id, config_.cluster_id));
     }
-    if (std::optional<ErrorCode> refusal = refuse_unless_leader(epoch_)) {
+    if (std::optional<ErrorCode> refusal = refuse_unless_leader(epoch)) {
         return refused(header, *refusal, "");
     }
+    if (!is_complete(voter)) {
+        return refused(header, ErrorCode::InvalidRequest,
+                       fmt::format("{} voter request didn't include a valid voter", what));
+    }
+    return std::nullopt;
+}
+
+// What stands against any change just now.
+std::optional<VoterChangeResponse> RaftCore::refuse_voter_change(std::string_view doing) const {
+    ResponseHeader header = response_header(ErrorCode::None);
     auto& leader = std::get<LeaderState>(state_);
     if (leader.change) {
         return refused(header, ErrorCode::RequestTimedOut,
@@ -38,9 +70,8 @@ std::optional<VoterChangeResponse> RaftCore::refuse_voter_change(
     if (kraft_version() < 1) {
         return refused(
             header, ErrorCode::UnsupportedVersion,
-            fmt::format("Cluster doesn't support adding voter because the kraft.version feature "
-                        "is {}",
-                        kraft_version()));
+            fmt::format("Cluster doesn't support {} voter because the kraft.version feature is {}",
+                        doing, kraft_version()));
     }
     if (history_.voters_offset().value_or(kNoOffset) >= *leader.high_watermark()) {
         return refused(header, ErrorCode::RequestTimedOut,
@@ -52,20 +83,23 @@ std::optional<VoterChangeResponse> RaftCore::refuse_voter_change(
 }
 
 void RaftCore::handle(RequestId id, const AddVoterRequest& request, MonotonicTime now) {
-    if (auto refusal = refuse_voter_change(request.cluster_id)) {
+    if (auto refusal = refuse_voter_request("Add", request.cluster_id, epoch_, request.voter.key)) {
         return answer(id, std::move(*refusal));
-    }
-    if (voters().contains_id(request.voter.key.id)) {
-        return answer(id, refused(response_header(ErrorCode::None), ErrorCode::DuplicateVoter,
-                                  fmt::format("The voter id for {} is already part of the set of "
-                                              "voters.",
-                                              request.voter.key)));
     }
     const Endpoint* endpoint = request.voter.endpoint(config_.listener);
     if (endpoint == nullptr) {
         return answer(
             id, refused(response_header(ErrorCode::None), ErrorCode::InvalidRequest,
                         fmt::format("no endpoint for listener: listener={}", config_.listener)));
+    }
+    if (auto refusal = refuse_voter_change("adding")) {
+        return answer(id, std::move(*refusal));
+    }
+    if (voters().contains_id(request.voter.key.id)) {
+        return answer(id, refused(response_header(ErrorCode::None), ErrorCode::DuplicateVoter,
+                                  fmt::format("The voter id for {} is already part of the set of "
+                                              "voters {}.",
+                                              in_words(request.voter.key), in_words(voters()))));
     }
     Peer peer{request.voter.key.id, endpoint->host, endpoint->port};
     if (!requests_.is_ready(peer.id, now)) {
@@ -121,14 +155,17 @@ void RaftCore::voter_range_answered(CorrelationId correlation, const KraftRangeR
 }
 
 void RaftCore::handle(RequestId id, const RemoveVoterRequest& request, MonotonicTime now) {
-    if (auto refusal = refuse_voter_change(request.cluster_id)) {
+    if (auto refusal = refuse_voter_request("Remove", request.cluster_id, epoch_, request.voter)) {
+        return answer(id, std::move(*refusal));
+    }
+    if (auto refusal = refuse_voter_change("removing")) {
         return answer(id, std::move(*refusal));
     }
     std::optional<VoterSet> next = voters().without(request.voter);
     if (!next) {
         return answer(id, refused(response_header(ErrorCode::None), ErrorCode::VoterNotFound,
-                                  fmt::format("Cannot remove voter {} from the set of voters",
-                                              request.voter)));
+                                  fmt::format("Cannot remove voter {} from the set of voters {}",
+                                              in_words(request.voter), in_words(voters()))));
     }
     PendingVoterChange change;
     change.kind = PendingVoterChange::Kind::Remove;
@@ -140,16 +177,20 @@ void RaftCore::handle(RequestId id, const RemoveVoterRequest& request, Monotonic
 }
 
 void RaftCore::handle(RequestId id, const UpdateVoterRequest& request, MonotonicTime now) {
-    VoterChangeResponse response;
-    if (std::optional<ErrorCode> refusal = refuse_unless_leader(request.epoch)) {
-        return answer(id, refused(response_header(ErrorCode::None), *refusal, ""));
-    }
-    if (auto refusal = refuse_voter_change(request.cluster_id)) {
+    const Voter& voter = request.voter;
+    if (auto refusal =
+            refuse_voter_request("Update", request.cluster_id, request.epoch, voter.key)) {
         return answer(id, std::move(*refusal));
     }
-    if (request.voter.endpoint(config_.listener) == nullptr ||
-        kraft_version() < request.voter.kraft_version_min ||
-        kraft_version() > request.voter.kraft_version_max) {
+    bool is_range =
+        0 <= voter.kraft_version_min && voter.kraft_version_min <= voter.kraft_version_max;
+    if (voter.endpoint(config_.listener) == nullptr || !is_range) {
+        return answer(id, refused(response_header(ErrorCode::None), ErrorCode::InvalidRequest, ""));
+    }
+    if (auto refusal = refuse_voter_change("updating")) {
+        return answer(id, std::move(*refusal));
+    }
+    if (kraft_version() < voter.kraft_version_min || kraft_version() > voter.kraft_version_max) {
         return answer(id, refused(response_header(ErrorCode::None), ErrorCode::InvalidRequest, ""));
     }
     std::optional<VoterSet> next = voters().with_updated(request.voter);
@@ -189,7 +230,7 @@ void RaftCore::append_voters(VoterSet voters, MonotonicTime now) {
         answer(leader.change->request, VoterChangeResponse{std::move(header), ""});
         leader.change.reset();
     }
-    answer_parked(now);
+    answer_parked(false, now);
     ready_.push_back(SyncLog{log_.end_offset(), false});
 }
 

@@ -11,6 +11,7 @@
 #include "controller/topics.h"
 #include "protocol/api_keys.h"
 #include "protocol/messages/describe_quorum.h"
+#include "quorum/encode_chain.h"
 #include "quorum/quorum_driver.h"
 
 namespace moldau::quorum {
@@ -19,17 +20,6 @@ namespace {
 
 using namespace protocol;
 using controller::Decision;
-
-// Errors: UnsupportedVersion when the version cannot carry what the message says.
-template <typename Message>
-Result<Chain> encode_chain(const Message& message, int16_t version) {
-    Writer writer;
-    message.write(writer, version);
-    if (!writer.ok()) {
-        return moldau::fail(writer.error());
-    }
-    return writer.take();
-}
 
 // An error without words is answered with a null message.
 std::optional<std::string> message_of(const Error& error) {
@@ -174,7 +164,7 @@ bool is_out_of_time(const Request& request) {
     }
 }
 
-// One served API: reads the request, asks `decider(context, request, version)`, which returns a
+// One served API: reads the request, asks `decider(context, message, request)`, which returns a
 // Decision or a Result of one, and encodes what comes back.
 template <typename Request, typename Response, typename Decider>
 Result<EncodedDecision> serve(const ControllerContext& context, const ControllerRequest& request,
@@ -184,7 +174,7 @@ Result<EncodedDecision> serve(const ControllerContext& context, const Controller
     Result<Decision<Response>> decision =
         is_out_of_time(message)
             ? Result<Decision<Response>>(moldau::fail(Error{ErrorCode::RequestTimedOut, ""}))
-            : decider(context, message, version);
+            : decider(context, message, request);
     EncodedDecision encoded;
     if (!decision) {
         MOLDAU_TRY(encoded.response,
@@ -204,9 +194,9 @@ Result<EncodedDecision> serve_registration(const ControllerContext& context,
                                            const ControllerRequest& request) {
     std::optional<int32_t> forget;
     auto encoded = serve<BrokerRegistrationRequest, BrokerRegistrationResponse>(
-        context, request, [&forget](const auto& c, const auto& message, int16_t version) {
+        context, request, [&forget](const auto& c, const auto& message, const auto& asked) {
             auto decision =
-                controller::register_broker(c.view, c.sessions, message, version,
+                controller::register_broker(c.view, c.sessions, message, asked.api_version,
                                             c.quorum.kraft_version(), c.next_offset, c.now);
             const metadata::Broker* existing = c.view.state.broker(message.broker_id);
             if (decision &&
@@ -230,7 +220,7 @@ Result<EncodedDecision> serve_heartbeat(const ControllerContext& context,
     auto encoded = serve<BrokerHeartbeatRequest, BrokerHeartbeatResponse>(
         context, request,
         [&](const auto& c, const auto& message,
-            int16_t) -> Result<Decision<BrokerHeartbeatResponse>> {
+            const auto&) -> Result<Decision<BrokerHeartbeatResponse>> {
             MOLDAU_TRY(auto decision, controller::heartbeat(c.view, c.sessions, message));
             accepted = message;
             stops = decision.enters_controlled_shutdown;
@@ -336,171 +326,118 @@ Result<Chain> refuse(const ControllerRequest& request, const Error& error) {
     return encode_chain(error_response<Response>(message, error), request.api_version);
 }
 
+template <typename Response>
+Response response_of(const Decision<Response>&);
+template <typename Response>
+Response response_of(const Result<Decision<Response>>&);
+
+template <typename Request>
+constexpr Entry entry(Server server, Refuser refuser) {
+    return {static_cast<ApiKey>(Request::kApiKey), server, refuser};
+}
+
+// `Decider` is a lambda without captures: (context, message, request) -> Decision or a Result of
+// one.
+template <typename Request, typename Decider>
+constexpr Entry api(Decider) {
+    using Response = decltype(response_of(Decider()(std::declval<const ControllerContext&>(),
+                                                    std::declval<const Request&>(),
+                                                    std::declval<const ControllerRequest&>())));
+    return entry<Request>(
+        [](const ControllerContext& context, const ControllerRequest& request) {
+            return serve<Request, Response>(context, request, Decider());
+        },
+        refuse<Request, Response>);
+}
+
+using Context = ControllerContext;
+using Asked = ControllerRequest;
+
 constexpr std::array kApis = {
-    Entry{ApiKey::CreateTopics,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<CreateTopicsRequest, CreateTopicsResponse>(
-                  context, request, [&](const auto& c, const auto& message, int16_t) {
-                      return controller::create_topics(c.view, message, request.forwarded, c.draw);
-                  });
-          },
-          refuse<CreateTopicsRequest, CreateTopicsResponse>},
-    Entry{ApiKey::DeleteTopics,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<DeleteTopicsRequest, DeleteTopicsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t version) {
-                      return controller::delete_topics(c.view, message, version);
-                  });
-          },
-          refuse<DeleteTopicsRequest, DeleteTopicsResponse>},
-    Entry{ApiKey::CreatePartitions,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<CreatePartitionsRequest, CreatePartitionsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::create_partitions(c.view, message, c.draw);
-                  });
-          },
-          refuse<CreatePartitionsRequest, CreatePartitionsResponse>},
-    Entry{ApiKey::AlterConfigs,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<AlterConfigsRequest, AlterConfigsResponse>(
-                  context, request, [&](const auto& c, const auto& message, int16_t) {
-                      return controller::alter_configs(c.view, message, request.forwarded);
-                  });
-          },
-          refuse<AlterConfigsRequest, AlterConfigsResponse>},
-    Entry{ApiKey::IncrementalAlterConfigs,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
-                  context, request, [&](const auto& c, const auto& message, int16_t) {
-                      return controller::incremental_alter_configs(c.view, message,
-                                                                   request.forwarded);
-                  });
-          },
-          refuse<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>},
-    Entry{ApiKey::ElectLeaders,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<ElectLeadersRequest, ElectLeadersResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::elect_leaders(c.view, message);
-                  });
-          },
-          refuse<ElectLeadersRequest, ElectLeadersResponse>},
-    Entry{ApiKey::AlterPartitionReassignments,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::alter_partition_reassignments(c.view, message);
-                  });
-          },
-          refuse<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>},
-    Entry{ApiKey::ListPartitionReassignments,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return read_only(
-                          controller::list_partition_reassignments(c.view.state, message));
-                  });
-          },
-          refuse<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>},
-    Entry{ApiKey::DescribeQuorum,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<DescribeQuorumRequest, DescribeQuorumResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t version) {
-                      return read_only(describe_quorum(c, message, version));
-                  });
-          },
-          refuse<DescribeQuorumRequest, DescribeQuorumResponse>},
-    Entry{ApiKey::AlterPartition,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<AlterPartitionRequest, AlterPartitionResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t version) {
-                      return controller::alter_partition(c.view, message, version);
-                  });
-          },
-          refuse<AlterPartitionRequest, AlterPartitionResponse>},
-    Entry{ApiKey::UpdateFeatures,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<UpdateFeaturesRequest, UpdateFeaturesResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t version) {
-                      std::vector<int32_t> voters;
-                      for (BrokerId id : c.quorum.voters().ids()) {
-                          voters.push_back(id.value());
-                      }
-                      return controller::update_features(c.view, message, version,
-                                                         c.quorum.kraft_version(), voters);
-                  });
-          },
-          refuse<UpdateFeaturesRequest, UpdateFeaturesResponse>},
-    Entry{ApiKey::BrokerRegistration, serve_registration,
-          refuse<BrokerRegistrationRequest, BrokerRegistrationResponse>},
-    Entry{ApiKey::BrokerHeartbeat, serve_heartbeat,
-          refuse<BrokerHeartbeatRequest, BrokerHeartbeatResponse>},
-    Entry{ApiKey::UnregisterBroker,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<UnregisterBrokerRequest, UnregisterBrokerResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::unregister_broker(c.view, message);
-                  });
-          },
-          refuse<UnregisterBrokerRequest, UnregisterBrokerResponse>},
-    Entry{ApiKey::AllocateProducerIds,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<AllocateProducerIdsRequest, AllocateProducerIdsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::allocate_producer_ids(c.view, message);
-                  });
-          },
-          refuse<AllocateProducerIdsRequest, AllocateProducerIdsResponse>},
-    Entry{ApiKey::ControllerRegistration,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<ControllerRegistrationRequest, ControllerRegistrationResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::register_controller(c.view, message);
-                  });
-          },
-          refuse<ControllerRegistrationRequest, ControllerRegistrationResponse>},
-    Entry{ApiKey::AssignReplicasToDirs,
-          [](const ControllerContext& context, const ControllerRequest& request) {
-              return serve<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>(
-                  context, request, [](const auto& c, const auto& message, int16_t) {
-                      return controller::assign_replicas_to_directories(c.view, message);
-                  });
-          },
-          refuse<AssignReplicasToDirsRequest, AssignReplicasToDirsResponse>},
+    api<CreateTopicsRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        return controller::create_topics(c.view, message, asked.forwarded, c.draw);
+    }),
+    api<DeleteTopicsRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        return controller::delete_topics(c.view, message, asked.api_version);
+    }),
+    api<CreatePartitionsRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::create_partitions(c.view, message, c.draw);
+    }),
+    api<AlterConfigsRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        return controller::alter_configs(c.view, message, asked.forwarded);
+    }),
+    api<IncrementalAlterConfigsRequest>(
+        [](const Context& c, const auto& message, const Asked& asked) {
+            return controller::incremental_alter_configs(c.view, message, asked.forwarded);
+        }),
+    api<ElectLeadersRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::elect_leaders(c.view, message);
+    }),
+    api<AlterPartitionReassignmentsRequest>(
+        [](const Context& c, const auto& message, const Asked&) {
+            return controller::alter_partition_reassignments(c.view, message);
+        }),
+    api<ListPartitionReassignmentsRequest>([](const Context& c, const auto& message, const Asked&) {
+        return read_only(controller::list_partition_reassignments(c.view.state, message));
+    }),
+    api<DescribeQuorumRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        return read_only(describe_quorum(c, message, asked.api_version));
+    }),
+    api<AlterPartitionRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        return controller::alter_partition(c.view, message, asked.api_version);
+    }),
+    api<UpdateFeaturesRequest>([](const Context& c, const auto& message, const Asked& asked) {
+        std::vector<int32_t> voters;
+        for (BrokerId id : c.quorum.voters().ids()) {
+            voters.push_back(id.value());
+        }
+        return controller::update_features(c.view, message, asked.api_version,
+                                           c.quorum.kraft_version(), voters);
+    }),
+    entry<BrokerRegistrationRequest>(serve_registration,
+                                     refuse<BrokerRegistrationRequest, BrokerRegistrationResponse>),
+    entry<BrokerHeartbeatRequest>(serve_heartbeat,
+                                  refuse<BrokerHeartbeatRequest, BrokerHeartbeatResponse>),
+    api<UnregisterBrokerRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::unregister_broker(c.view, message);
+    }),
+    api<AllocateProducerIdsRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::allocate_producer_ids(c.view, message);
+    }),
+    api<ControllerRegistrationRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::register_controller(c.view, message);
+    }),
+    api<AssignReplicasToDirsRequest>([](const Context& c, const auto& message, const Asked&) {
+        return controller::assign_replicas_to_directories(c.view, message);
+    }),
 };
 
-const Entry* find_entry(int16_t api_key) {
-    auto at = std::ranges::find(kApis, static_cast<ApiKey>(api_key), &Entry::key);
-    return at == kApis.end() ? nullptr : &*at;
+// Errors: UnsupportedVersion.
+Result<const Entry*> find_entry(const ControllerRequest& request) {
+    auto at = std::ranges::find(kApis, static_cast<ApiKey>(request.api_key), &Entry::key);
+    const ApiInfo* info = find_api(request.api_key);
+    if (at == kApis.end() || info == nullptr || !info->served().contains(request.api_version)) {
+        return moldau::fail(ErrorCode::UnsupportedVersion,
+                            "the controller does not serve this: api_key={} version={}",
+                            request.api_key, request.api_version);
+    }
+    return &*at;
 }
 
 }  // namespace
 
 bool is_controller_api(int16_t api_key) {
-    return find_entry(api_key) != nullptr;
+    return std::ranges::find(kApis, static_cast<ApiKey>(api_key), &Entry::key) != kApis.end();
 }
 
 Result<EncodedDecision> decide(const ControllerContext& context, const ControllerRequest& request) {
-    const Entry* entry = find_entry(request.api_key);
-    const ApiInfo* info = find_api(request.api_key);
-    if (entry == nullptr || info == nullptr || !info->served().contains(request.api_version)) {
-        return fail(ErrorCode::UnsupportedVersion,
-                    "the controller does not serve this: api_key={} version={}", request.api_key,
-                    request.api_version);
-    }
-    return entry->server(context, request);
+    MOLDAU_TRY(const Entry* found, find_entry(request));
+    return found->server(context, request);
 }
 
 Result<Chain> error_response_for(const ControllerRequest& request, const Error& error) {
-    const Entry* entry = find_entry(request.api_key);
-    const ApiInfo* info = find_api(request.api_key);
-    if (entry == nullptr || info == nullptr || !info->served().contains(request.api_version)) {
-        return fail(ErrorCode::UnsupportedVersion,
-                    "the controller does not serve this: api_key={} version={}", request.api_key,
-                    request.api_version);
-    }
-    return entry->refuser(request, error);
+    MOLDAU_TRY(const Entry* found, find_entry(request));
+    return found->refuser(request, error);
 }
 
 }  // namespace moldau::quorum

@@ -34,6 +34,7 @@ struct ControllerRequest {
     std::string principal = "User:ANONYMOUS";
     std::string client_id;
     std::string client_host;
+    std::string listener;  // by which it came; empty for one of this node's own
     // True when a broker passes on what a client asked it: it has made the broker-side checks.
     bool forwarded = false;
     // How long to look for an active controller before RequestTimedOut.

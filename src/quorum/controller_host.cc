@@ -6,6 +6,7 @@
 #include "controller/brokers.h"
 #include "controller/leaders.h"
 #include "quorum/controller_apis.h"
+#include "quorum/raft_wire.h"
 #include "runtime/clock.h"
 #include "runtime/entropy.h"
 #include "runtime/event_loop.h"
@@ -81,6 +82,9 @@ struct ControllerHost::Impl {
     controller::View view() const { return {state, options.config, options.cluster_id}; }
 
     void handle(ControllerRequest request, ControllerReply reply) {
+        if (is_raft_api(request.api_key)) {
+            return handle_raft(request, std::move(reply));
+        }
         if (!active_epoch || stopped) {
             reply(not_controller());
             return;
@@ -104,6 +108,23 @@ struct ControllerHost::Impl {
         }
         // An answer without records is still about uncommitted ones: it waits for those.
         answer_when_published(state.offset(), std::move(decision->response), std::move(reply));
+    }
+
+    void handle_raft(const ControllerRequest& request, ControllerReply reply) {
+        RaftCall call{request.api_key, request.api_version, request.listener};
+        Result<RaftQuestion> question =
+            read_raft_request(call, request.body, {options.cluster_id, quorum.response_header()});
+        if (!question) {
+            return reply(fail(question.error()));
+        }
+        if (auto* answer = std::get_if<protocol::Chain>(&*question)) {
+            return reply(std::move(*answer));
+        }
+        quorum.handle(std::get<consensus::Request>(std::move(*question)),
+                      [call = std::move(call),
+                       reply = std::move(reply)](const consensus::Response& answer) mutable {
+                          reply(write_raft_response(call, answer));
+                      });
     }
 
     void answer_when_published(int64_t offset, protocol::Chain response, ControllerReply reply) {
@@ -322,7 +343,7 @@ void ControllerHost::handle(ControllerRequest request, ControllerReply reply) {
 }
 
 bool ControllerHost::serves(int16_t api_key) {
-    return is_controller_api(api_key);
+    return is_controller_api(api_key) || is_raft_api(api_key);
 }
 
 bool ControllerHost::is_active() const {

@@ -48,8 +48,10 @@ class ControllerHost final : public RaftListener, public MetadataPublisher {
     // Fails what waits with NotController and stops.
     void stop();
 
-    // Any request that a controller serves. `reply` is called exactly once, on the control loop.
-    // Errors: NotController, UnsupportedVersion, InvalidRequest as of ControllerChannel.
+    // Any request that a controller serves, those of the raft protocol included: they are answered
+    // whether or not this node is the active controller. `reply` is called exactly once, on the
+    // control loop. Errors: NotController, UnsupportedVersion, InvalidRequest as of
+    // ControllerChannel.
     void handle(ControllerRequest request, ControllerReply reply);
     // Whether handle() knows the api at all.
     static bool serves(int16_t api_key);

@@ -264,7 +264,7 @@ Result<MetadataLog::Chunk> MetadataLog::read_snapshot_chunk(const consensus::Sna
     }
     auto from = static_cast<uint64_t>(position);
     Buffer buffer;
-    buffer.resize(std::min<uint64_t>(size - from, static_cast<uint64_t>(std::max(bytes_max, 1))));
+    buffer.resize(std::min<uint64_t>(size - from, static_cast<uint64_t>(bytes_max)));
     MOLDAU_TRY(size_t got, (*file)->read(buffer.span(), from));
     buffer.resize(got);
     return Chunk{static_cast<int64_t>(size), std::move(buffer).freeze()};

@@ -72,7 +72,7 @@ class MetadataLog {
         int64_t size = 0;
         Bytes bytes;
     };
-    // Errors: SnapshotNotFound, PositionOutOfRange.
+    // `bytes_max` >= 0. Errors: SnapshotNotFound, PositionOutOfRange.
     Result<Chunk> read_snapshot_chunk(const consensus::SnapshotId& id, int64_t position,
                                       int32_t bytes_max);
     Status store_snapshot_chunk(const consensus::StoreSnapshotChunk& chunk);

@@ -23,6 +23,8 @@ runtime::Logger logger("org.apache.kafka.raft.KafkaRaftClient");
 
 // Records that wait for the device; beyond it the state machine must slow down.
 constexpr size_t kPreparedBytesMax = size_t{80} << 20;
+// What one answer carries at most, however much was asked for.
+constexpr int32_t kReplyBytesMax = 8 << 20;
 constexpr Duration kRetentionInterval = seconds(60);
 
 template <typename... Fs>
@@ -204,7 +206,8 @@ struct QuorumDriver::Impl {
         if (!response.read_from) {
             return;
         }
-        Result<Bytes> records = log->read_raw(*response.read_from, response.max_bytes);
+        Result<Bytes> records =
+            log->read_raw(*response.read_from, std::min(response.max_bytes, kReplyBytesMax));
         if (!records) {
             response.header.error = records.error().code;
             return;
@@ -219,8 +222,8 @@ struct QuorumDriver::Impl {
             response.header.top_error != ErrorCode::None) {
             return;
         }
-        Result<MetadataLog::Chunk> chunk =
-            log->read_snapshot_chunk(response.snapshot, response.position, response.max_bytes);
+        Result<MetadataLog::Chunk> chunk = log->read_snapshot_chunk(
+            response.snapshot, response.position, std::min(response.max_bytes, kReplyBytesMax));
         if (!chunk) {
             response.header.error = chunk.error().code;
             return;
@@ -584,6 +587,10 @@ const QuorumOptions& QuorumDriver::options() const {
 
 void QuorumDriver::handle(consensus::Request request, RaftReply reply) {
     impl_->handle(std::move(request), std::move(reply));
+}
+
+consensus::ResponseHeader QuorumDriver::response_header() const {
+    return impl_->core.response_header(ErrorCode::None);
 }
 
 Result<QuorumInfo> QuorumDriver::describe() const {

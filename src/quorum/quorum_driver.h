@@ -134,8 +134,11 @@ class QuorumDriver {
     const QuorumOptions& options() const;
     // Any request of the raft protocol, from another node. `reply` is called once, on the control
     // loop, possibly before this returns.
-    using RaftReply = std::function<void(consensus::Response)>;
+    using RaftReply = std::move_only_function<void(consensus::Response)>;
     void handle(consensus::Request request, RaftReply reply);
+
+    // What every answer of the raft protocol says of the leader, as of now.
+    consensus::ResponseHeader response_header() const;
 
     // Data of DescribeQuorum. Errors: NotLeaderOrFollower unless this node leads.
     Result<QuorumInfo> describe() const;

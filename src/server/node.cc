@@ -222,8 +222,8 @@ Status Node::Impl::open_quorum() {
             .bytes_between_max = config.metadata_max_bytes_between_snapshots(),
             .interval_max = ms(config.metadata_max_snapshot_interval_ms())},
         *driver, *loader, environment.clock);
-    controller_apis = std::make_unique<broker::ControllerApis>(broker->cluster_id(), *driver,
-                                                               *loader, *host, control_loop);
+    controller_apis = std::make_unique<broker::ControllerApis>(
+        broker->cluster_id(), *broker->broker().config, *driver, *loader, *host, control_loop);
     controller_sink.set(*controller_apis);
 
     driver->register_listener(loader.get());

@@ -79,6 +79,7 @@ constexpr auto kHandlers = std::to_array<Line>({
     {ApiKey::UnregisterBroker, handle_forward},
     {ApiKey::ListConfigResources, handle_list_config_resources},
     {ApiKey::DescribeTopicPartitions, handle_describe_topic_partitions},
+    {ApiKey::RemoveRaftVoter, handle_forward},
 });
 
 constexpr auto kTable = [] {
