@@ -8,6 +8,7 @@
 #include "broker/broker_lifecycle.h"
 #include "broker/coordinator_host.h"
 #include "broker/coordinator_log.h"
+#include "broker/directory_assignments.h"
 #include "broker/fetch_session.h"
 #include "broker/handlers/registry.h"
 #include "broker/isr_proposals.h"
@@ -81,6 +82,7 @@ struct BrokerServer::Impl {
     runtime::LoopThread coordinator_loop;
     std::unique_ptr<storage::LogManager> logs;
     std::unique_ptr<IsrProposals> isr_proposals;
+    std::unique_ptr<DirectoryAssignments> directory_assignments;
     std::unique_ptr<ReplicaManager> replicas;
     std::unique_ptr<FetchSessions> fetch_sessions;
     std::unique_ptr<ProducerIdManager> producer_ids;
@@ -139,6 +141,8 @@ void BrokerServer::Impl::make_parts() {
     coordinator_loop.start();
     isr_proposals =
         std::make_unique<IsrProposals>(node_id, broker.epoch, *dependencies.control_loop);
+    directory_assignments =
+        std::make_unique<DirectoryAssignments>(node_id, broker.epoch, *dependencies.control_loop);
     replicas = std::make_unique<ReplicaManager>(PartitionContext{
         .local = BrokerId(node_id),
         .lag_max = milliseconds(static_config.replica_lag_time_max_ms()),
@@ -148,6 +152,10 @@ void BrokerServer::Impl::make_parts() {
         .propose =
             [this](std::shared_ptr<Partition> partition, replication::IsrProposal proposal) {
                 isr_proposals->submit(std::move(partition), std::move(proposal));
+            },
+        .directory_chosen =
+            [this](const Uuid& topic_id, int32_t partition, const Uuid& directory) {
+                directory_assignments->assign(topic_id, partition, directory);
             },
     });
     runtime::Entropy* entropy = dependencies.entropy;
@@ -225,6 +233,7 @@ void BrokerServer::set_controller(quorum::ControllerChannel& controller) {
     impl_->broker.controller = &controller;
     impl_->producer_ids->set_controller(controller);
     impl_->isr_proposals->set_controller(controller);
+    impl_->directory_assignments->set_controller(controller);
     impl_->auto_topics = std::make_unique<AutoTopicCreator>(controller, impl_->config);
     impl_->broker.auto_topics = impl_->auto_topics.get();
 }
@@ -391,6 +400,7 @@ void BrokerServer::stop() {
         impl.detached = true;
         impl.timers.clear();
         impl.isr_proposals->stop();
+        impl.directory_assignments->stop();
         if (impl.lifecycle != nullptr) {
             impl.lifecycle->stop();
         }

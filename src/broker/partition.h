@@ -45,6 +45,9 @@ struct PartitionContext {
     // Takes what the leader wants of its in-sync set to the controller. Called under the
     // partition's lock: must only hand over.
     std::function<void(std::shared_ptr<Partition>, replication::IsrProposal)> propose;
+    // A replica lies in another directory than the controller knows of. On the control loop.
+    std::function<void(const Uuid& topic_id, int32_t partition, const Uuid& directory)>
+        directory_chosen;
 };
 
 // A parked fetch. Several partitions hold it; the first that satisfies it fires it, once.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "metadata/features.h"
 #include "runtime/logging.h"
 #include "storage/log_manager.h"
 
@@ -65,7 +66,14 @@ void ReplicaManager::apply(const metadata::Delta& delta, const metadata::Image& 
             if (state != nullptr) {
                 // What was there at start opens when it is used; what is made now gets its
                 // directory now, as in Kafka.
-                apply_partition(topic_id, topic->name, index, *state, !first);
+                TopicPartition name{topic->name, index};
+                bool is_new =
+                    !first || context_.logs->directory_id_of(name) == kUnassignedDirectory;
+                apply_partition(topic_id, topic->name, index, *state, is_new);
+                if (metadata::is_directory_assignment_supported(
+                        image.features.metadata_version())) {
+                    report_directory(topic_id, name, *state);
+                }
             }
         }
     }
@@ -122,6 +130,17 @@ void ReplicaManager::apply_partition(const Uuid& topic_id, const std::string& na
     if (!applied) {
         MOLDAU_LOG_ERROR(log, "Cannot take up partition {}: {}", partition->topic_partition(),
                          applied.error().message);
+    }
+}
+
+// Where a broker has several directories, it chooses, and the controller must hear of it.
+void ReplicaManager::report_directory(const Uuid& topic_id, const TopicPartition& name,
+                                      const metadata::Partition& state) {
+    int32_t local = context_.local.value();
+    Uuid actual = context_.logs->directory_id_of(name);
+    if (state.is_replica(local) && actual != kUnassignedDirectory &&
+        actual != state.directory(local)) {
+        context_.directory_chosen(topic_id, name.partition, actual);
     }
 }
 

@@ -57,6 +57,8 @@ class ReplicaManager {
 
     void apply_partition(const Uuid& topic_id, const std::string& name, int32_t index,
                          const metadata::Partition& state, bool open_now);
+    void report_directory(const Uuid& topic_id, const TopicPartition& name,
+                          const metadata::Partition& state);
     void remove_topic(const Uuid& topic_id);
     void set_aside_strays(const metadata::Image& image);
 

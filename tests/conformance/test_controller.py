@@ -4,6 +4,7 @@ The raw questions have the same answers from Apache Kafka (--server kafka). Some
 stops at a message from a second leader of its epoch, and 4.3.1 cannot encode a FetchSnapshot answer that
 holds an error.
 """
+import json
 import re
 import unittest
 
@@ -254,8 +255,8 @@ class Snapshots(WithNode):
             self.assertLessEqual(len(part["UnalignedRecords"]), 301)
             pieces += part["UnalignedRecords"]
         self.assertEqual(pieces, whole["UnalignedRecords"])
-        file = self.node.log_dir / "__cluster_metadata-0" / "{EndOffset:020d}-{Epoch:010d}.checkpoint".format(**identity)
-        self.assertEqual(pieces, file.read_bytes())
+        name = "{EndOffset:020d}-{Epoch:010d}.checkpoint".format(**identity)
+        self.assertEqual(pieces, (self.node.log_dir / "__cluster_metadata-0" / name).read_bytes())
         self.assertEqual(self.read(identity, MaxBytes=0)[1]["UnalignedRecords"], b"")
         self.assertEqual(self.read(identity, ClusterId="x")[0]["ErrorCode"], INCONSISTENT_CLUSTER)
 
@@ -343,6 +344,37 @@ class Tools(WithNode):
         self.assertRegex(features, r"Feature: metadata.version\s+SupportedMinVersion: 3.3-IV3")
 
 
+class Directories(unittest.TestCase):
+    """A broker with two directories chooses for itself, and the metadata log says what it chose."""
+
+    def test_the_controller_learns_where_each_replica_lies(self):
+        node = Node()
+        self.addCleanup(node.close)
+        paths = [node.directory / name for name in ("first", "second")]
+        node.extra["log.dirs"] = ",".join(map(str, paths))
+        node.start()
+        with Caller(node.port) as caller:
+            [topic] = caller.ask("CreateTopics", 7, {"timeoutMs": 5000, "Topics": [
+                {"Name": "spread", "NumPartitions": 6, "ReplicationFactor": 1}]})["Topics"]
+        self.assertEqual(topic["ErrorCode"], NONE)
+
+        def assigned():
+            """Directory by partition, as the controller wrote it."""
+            dump = node.tool("kafka-dump-log", "--cluster-metadata-decoder", "--files",
+                             node.log_dir / "__cluster_metadata-0" / "00000000000000000000.log").stdout
+            changes = (json.loads(found) for found in re.findall(r"payload: (\{.*\})", dump))
+            found = {change["data"]["partitionId"]: change["data"]["directories"] for change in changes
+                     if change["type"] == "PARTITION_CHANGE_RECORD" and change["data"].get("directories")}
+            return found if len(found) == 6 else None
+
+        found = wait_until(assigned, 30, "directories of all partitions")
+        ids = {path: re.search(r"directory.id=(\S+)", (path / "meta.properties").read_text())[1] for path in paths}
+        really = {partition: [ids[path]] for path in paths for partition in range(6)
+                  if (path / f"spread-{partition}").exists()}
+        self.assertEqual(found, really)
+        self.assertEqual({one for [one] in found.values()}, set(ids.values()), "both are used")
+
+
 class ForeignBroker(Node):
     """A broker of Apache Kafka whose controller is another node."""
 
@@ -407,7 +439,7 @@ class KafkasBroker(unittest.TestCase):
         self.run_tool(self.broker, "kafka-topics", "--delete", "--topic", "theirs")
         self.assertNotIn("theirs", self.run_tool(self.node, "kafka-topics", "--list"))
 
-    def test_it_leaves_in_an_orderly_way_and_comes_back(self):
+    def test_the_broker_leaves_in_an_orderly_way_and_comes_back(self):
         self.assertEqual(self.broker.stop(), 143)
         self.assertIn("The controller has asked us to exit controlled shutdown", "\n".join(self.broker.output))
         self.broker.start()
