@@ -5,6 +5,7 @@
 
 #include "controller/leaders.h"
 #include "metadata/features.h"
+#include "metadata/registrations.h"
 
 namespace moldau::controller {
 
@@ -149,19 +150,8 @@ Result<Decision<protocol::BrokerRegistrationResponse>> register_broker(
     record.broker_id = request.broker_id;
     record.incarnation_id = request.incarnation_id;
     record.rack = request.rack;
-    for (const auto& listener : request.listeners) {
-        auto& endpoint = record.end_points.emplace_back();
-        endpoint.name = listener.name;
-        endpoint.host = listener.host;
-        endpoint.port = listener.port;
-        endpoint.security_protocol = listener.security_protocol;
-    }
-    for (const auto& from : request.features) {
-        auto& feature = record.features.emplace_back();
-        feature.name = from.name;
-        feature.min_supported_version = from.min_supported_version;
-        feature.max_supported_version = from.max_supported_version;
-    }
+    metadata::put_endpoints(request.listeners, record);
+    metadata::put_features(request.features, record);
     if (metadata::is_directory_assignment_supported(mv)) {
         record.log_dirs = request.log_dirs;
     }
@@ -363,19 +353,8 @@ Result<Decision<protocol::ControllerRegistrationResponse>> register_controller(
     record.controller_id = request.controller_id;
     record.incarnation_id = request.incarnation_id;
     record.zk_migration_ready = false;
-    for (const auto& listener : request.listeners) {
-        auto& endpoint = record.end_points.emplace_back();
-        endpoint.name = listener.name;
-        endpoint.host = listener.host;
-        endpoint.port = listener.port;
-        endpoint.security_protocol = listener.security_protocol;
-    }
-    for (const auto& from : request.features) {
-        auto& feature = record.features.emplace_back();
-        feature.name = from.name;
-        feature.min_supported_version = from.min_supported_version;
-        feature.max_supported_version = from.max_supported_version;
-    }
+    metadata::put_endpoints(request.listeners, record);
+    metadata::put_features(request.features, record);
     decision.records.push_back({std::move(record), 0});
     return decision;
 }

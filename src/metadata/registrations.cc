@@ -16,6 +16,29 @@ std::vector<Uuid> directories_for(std::vector<Uuid> directories, size_t replica_
     return directories;
 }
 
+template <typename Record, typename Node>
+void take_listeners_and_features(const Record& record, Node& node) {
+    for (const auto& endpoint : record.end_points) {
+        node.endpoints.push_back(
+            {endpoint.name, endpoint.host, endpoint.port, endpoint.security_protocol});
+    }
+    for (const auto& feature : record.features) {
+        node.supported_features[feature.name] = {feature.min_supported_version,
+                                                 feature.max_supported_version};
+    }
+}
+
+template <typename Node, typename Record>
+void put_listeners_and_features(const Node& node, Record& record) {
+    put_endpoints(node.endpoints, record);
+    for (const auto& [name, range] : node.supported_features) {
+        auto& feature = record.features.emplace_back();
+        feature.name = name;
+        feature.min_supported_version = range.min;
+        feature.max_supported_version = range.max;
+    }
+}
+
 }  // namespace
 
 Partition partition_of(const protocol::PartitionRecord& record) {
@@ -103,14 +126,7 @@ Broker broker_of(const protocol::RegisterBrokerRecord& record) {
     broker.id = record.broker_id;
     broker.epoch = record.broker_epoch;
     broker.incarnation_id = record.incarnation_id;
-    for (const auto& endpoint : record.end_points) {
-        broker.endpoints.push_back(
-            {endpoint.name, endpoint.host, endpoint.port, endpoint.security_protocol});
-    }
-    for (const auto& feature : record.features) {
-        broker.supported_features[feature.name] = {feature.min_supported_version,
-                                                   feature.max_supported_version};
-    }
+    take_listeners_and_features(record, broker);
     broker.rack = record.rack;
     broker.fenced = record.fenced;
     broker.in_controlled_shutdown = record.in_controlled_shutdown;
@@ -127,19 +143,7 @@ protocol::RegisterBrokerRecord to_record(const Broker& broker, int16_t metadata_
     record.broker_id = broker.id;
     record.broker_epoch = broker.epoch;
     record.incarnation_id = broker.incarnation_id;
-    for (const Endpoint& endpoint : broker.endpoints) {
-        auto& to = record.end_points.emplace_back();
-        to.name = endpoint.name;
-        to.host = endpoint.host;
-        to.port = endpoint.port;
-        to.security_protocol = endpoint.security_protocol;
-    }
-    for (const auto& [name, range] : broker.supported_features) {
-        auto& to = record.features.emplace_back();
-        to.name = name;
-        to.min_supported_version = range.min;
-        to.max_supported_version = range.max;
-    }
+    put_listeners_and_features(broker, record);
     record.rack = broker.rack;
     record.fenced = broker.fenced;
     record.in_controlled_shutdown = broker.in_controlled_shutdown;
@@ -160,14 +164,7 @@ Controller controller_of(const protocol::RegisterControllerRecord& record) {
     controller.id = record.controller_id;
     controller.incarnation_id = record.incarnation_id;
     controller.zk_migration_ready = record.zk_migration_ready;
-    for (const auto& endpoint : record.end_points) {
-        controller.endpoints.push_back(
-            {endpoint.name, endpoint.host, endpoint.port, endpoint.security_protocol});
-    }
-    for (const auto& feature : record.features) {
-        controller.supported_features[feature.name] = {feature.min_supported_version,
-                                                       feature.max_supported_version};
-    }
+    take_listeners_and_features(record, controller);
     return controller;
 }
 
@@ -176,19 +173,7 @@ protocol::RegisterControllerRecord to_record(const Controller& controller) {
     record.controller_id = controller.id;
     record.incarnation_id = controller.incarnation_id;
     record.zk_migration_ready = controller.zk_migration_ready;
-    for (const Endpoint& endpoint : controller.endpoints) {
-        auto& to = record.end_points.emplace_back();
-        to.name = endpoint.name;
-        to.host = endpoint.host;
-        to.port = endpoint.port;
-        to.security_protocol = endpoint.security_protocol;
-    }
-    for (const auto& [name, range] : controller.supported_features) {
-        auto& to = record.features.emplace_back();
-        to.name = name;
-        to.min_supported_version = range.min;
-        to.max_supported_version = range.max;
-    }
+    put_listeners_and_features(controller, record);
     return record;
 }
 

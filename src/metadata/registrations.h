@@ -20,6 +20,27 @@ Partition merge(const Partition& before, const protocol::PartitionChangeRecord& 
 protocol::PartitionRecord to_record(const Partition& partition, const Uuid& topic_id, int32_t index,
                                     int16_t metadata_version);
 
+// Listeners and features, from a registration request or an image into a record.
+template <typename Listeners, typename Record>
+void put_endpoints(const Listeners& listeners, Record& record) {
+    for (const auto& listener : listeners) {
+        auto& endpoint = record.end_points.emplace_back();
+        endpoint.name = listener.name;
+        endpoint.host = listener.host;
+        endpoint.port = listener.port;
+        endpoint.security_protocol = listener.security_protocol;
+    }
+}
+template <typename Features, typename Record>
+void put_features(const Features& features, Record& record) {
+    for (const auto& from : features) {
+        auto& feature = record.features.emplace_back();
+        feature.name = from.name;
+        feature.min_supported_version = from.min_supported_version;
+        feature.max_supported_version = from.max_supported_version;
+    }
+}
+
 Broker broker_of(const protocol::RegisterBrokerRecord& record);
 protocol::RegisterBrokerRecord to_record(const Broker& broker, int16_t metadata_version);
 
