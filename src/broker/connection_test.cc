@@ -5,11 +5,8 @@
 #include <future>
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/endian.h"
+#include "broker/raw_client.h"
 #include "broker/socket_server.h"
 #include "protocol/messages/api_versions.h"
 #include "protocol/messages/heartbeat.h"
@@ -17,48 +14,6 @@
 
 namespace moldau::broker {
 namespace {
-
-// A blocking client that speaks frames by hand.
-class RawClient {
- public:
-    explicit RawClient(uint16_t port) : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
-                  0);
-    }
-    ~RawClient() { ::close(descriptor_); }
-
-    void send(std::span<const uint8_t> bytes) {
-        ASSERT_EQ(::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
-                  static_cast<ssize_t>(bytes.size()));
-    }
-    // The correlation id of the next answer; -1 when the server closed.
-    int32_t next_answer() {
-        std::array<uint8_t, 4> prefix;
-        if (!receive(prefix)) {
-            return -1;
-        }
-        std::vector<uint8_t> body(static_cast<size_t>(load_big<int32_t>(prefix.data())));
-        return receive(body) ? load_big<int32_t>(body.data()) : -1;
-    }
-
- private:
-    bool receive(std::span<uint8_t> target) {
-        size_t done = 0;
-        while (done < target.size()) {
-            ssize_t got = ::recv(descriptor_, target.data() + done, target.size() - done, 0);
-            if (got <= 0) {
-                return false;
-            }
-            done += static_cast<size_t>(got);
-        }
-        return true;
-    }
-    int descriptor_;
-};
 
 Bytes heartbeat(int32_t correlation_id, int16_t key = protocol::HeartbeatRequest::kApiKey,
                 int16_t version = 0) {

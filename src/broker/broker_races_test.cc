@@ -1,0 +1,468 @@
+// A whole BrokerServer over a file system in memory, with clients on real sockets that try to hit
+// the gaps between its threads: an append between a fetch's reading and its parking, a deadline
+// between an append and its flush, leaderships that move under commits, a stop under everything
+// that waits. The promise is always the same: each request is answered once, or its connection
+// closed; nothing acknowledged is lost.
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "broker/broker_server.h"
+#include "broker/raw_client.h"
+#include "broker/socket_server.h"
+#include "protocol/messages/fetch.h"
+#include "protocol/messages/join_group.h"
+#include "protocol/messages/offset_commit.h"
+#include "protocol/messages/offset_fetch.h"
+#include "protocol/messages/produce.h"
+#include "quorum/controller_channel.h"
+#include "record/builder.h"
+#include "runtime/clock.h"
+#include "runtime/disk_pool.h"
+#include "runtime/entropy.h"
+#include "runtime/logging.h"
+#include "runtime/memory_file_system.h"
+#include "storage/meta_properties.h"
+
+namespace moldau::broker {
+namespace {
+
+constexpr int32_t kNode = 1;
+constexpr int32_t kElsewhere = 2;
+constexpr int16_t kProduceVersion = 8;
+constexpr int16_t kFetchVersion = 11;
+constexpr int16_t kCommitVersion = 7;
+constexpr int16_t kOffsetFetchVersion = 5;
+constexpr int16_t kJoinVersion = 5;
+constexpr int32_t kMany = 200;  // partitions
+// Longer than any client waits: who is answered by this deadline was forgotten.
+constexpr int32_t kForeverMs = 1'000'000;
+
+// No controller answers.
+class SilentController final : public quorum::ControllerChannel {
+ public:
+    void send(quorum::ControllerRequest, quorum::ControllerReply) override {}
+};
+
+class RunningBroker : public testing::Test {
+ protected:
+    explicit RunningBroker(const config::ConfigMap& extra = {}) {
+        runtime::set_log_level("root", runtime::LogLevel::Off);
+        EXPECT_TRUE(files_.create_directories("/logs"));
+        storage::MetaProperties properties;
+        properties.cluster_id = "cluster";
+        properties.node_id = BrokerId(kNode);
+        properties.directory_id = Uuid{1, 200};
+        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties));
+        config::ConfigMap settings = {
+            {"node.id", "1"}, {"log.dirs", "/logs"}, {"group.initial.rebalance.delay.ms", "0"}};
+        for (const auto& [name, value] : extra) {
+            settings.insert_or_assign(name, value);
+        }
+        auto config = config::ServerConfig::for_tests(settings);
+        control_.start();
+        auto opened = BrokerServer::open({.config = config,
+                                          .files = &files_,
+                                          .clock = &runtime::system_clock(),
+                                          .entropy = &entropy_,
+                                          .control_loop = &control_,
+                                          .on_fatal = [](const Error&) {}});
+        EXPECT_TRUE(opened) << opened.error().message;
+        server_ = std::move(*opened);
+        server_->set_controller(controller_);
+        config::Endpoint endpoint{"PLAINTEXT", config::SecurityProtocol::Plaintext, "127.0.0.1", 0};
+        auto port = sockets_.bind(endpoint, false, config, server_->sink(), server_->data_loops());
+        EXPECT_TRUE(port) << port.error().message;
+        port_ = *port;
+        sockets_.start_accepting(false);
+    }
+    ~RunningBroker() override { stop(); }
+
+    void stop() {
+        sockets_.stop_accepting();
+        sockets_.close_connections();
+        server_->stop();
+        control_.stop();
+        control_.join();
+    }
+
+    // The metadata log says something; returns when it is in force.
+    void publish(const std::vector<protocol::MetadataRecord>& records) {
+        std::promise<void> done;
+        control_.post([&] {
+            metadata::Delta delta(image_);
+            for (const protocol::MetadataRecord& record : records) {
+                EXPECT_TRUE(delta.replay(record));
+            }
+            image_ = delta.apply({});
+            server_->publish(delta, image_);
+            done.set_value();
+        });
+        done.get_future().wait();
+    }
+    void create_topic(const std::string& name, const Uuid& id, int32_t partitions) {
+        std::vector<protocol::MetadataRecord> records;
+        protocol::TopicRecord topic;
+        topic.name = name;
+        topic.topic_id = id;
+        records.emplace_back(topic);
+        for (int32_t index = 0; index < partitions; ++index) {
+            protocol::PartitionRecord partition;
+            partition.partition_id = index;
+            partition.topic_id = id;
+            partition.replicas = {kNode, kElsewhere};
+            partition.isr = {kNode};
+            partition.leader = kNode;
+            partition.leader_epoch = 0;
+            partition.partition_epoch = 0;
+            records.emplace_back(partition);
+        }
+        publish(records);
+    }
+    void move_leader(const Uuid& id, int32_t partition, int32_t leader) {
+        protocol::PartitionChangeRecord change;
+        change.topic_id = id;
+        change.partition_id = partition;
+        change.leader = leader;
+        change.isr = std::vector<int32_t>{leader};
+        publish({protocol::MetadataRecord(change)});
+    }
+
+    static protocol::ProduceRequest produce_of(int32_t partition, int16_t acks = -1,
+                                               int32_t timeout_ms = kForeverMs) {
+        record::BatchBuilder builder;
+        builder.append(1000, std::nullopt, "value");
+        protocol::ProduceRequest request;
+        request.acks = acks;
+        request.timeout_ms = timeout_ms;
+        auto& topic = request.topic_data.emplace_back();
+        topic.name = "orders";
+        auto& data = topic.partition_data.emplace_back();
+        data.index = partition;
+        data.records = builder.build();
+        return request;
+    }
+    static protocol::FetchRequest fetch_of(const std::vector<int64_t>& offsets) {
+        protocol::FetchRequest request;
+        request.max_wait_ms = kForeverMs;
+        request.min_bytes = 1;
+        request.max_bytes = 1 << 20;
+        request.session_epoch = -1;
+        auto& topic = request.topics.emplace_back();
+        topic.topic = "orders";
+        for (size_t i = 0; i < offsets.size(); ++i) {
+            auto& partition = topic.partitions.emplace_back();
+            partition.partition = static_cast<int32_t>(i);
+            partition.current_leader_epoch = -1;
+            partition.fetch_offset = offsets[i];
+            partition.log_start_offset = -1;
+            partition.partition_max_bytes = 1 << 20;
+        }
+        return request;
+    }
+    static protocol::OffsetCommitRequest commit_of(const std::string& group, int64_t offset) {
+        protocol::OffsetCommitRequest request;
+        request.group_id = group;
+        auto& topic = request.topics.emplace_back();
+        topic.name = "orders";
+        topic.partitions.emplace_back().committed_offset = offset;
+        return request;
+    }
+    static protocol::OffsetFetchRequest committed_of(const std::string& group) {
+        protocol::OffsetFetchRequest request;
+        request.group_id = group;
+        auto& topic = request.topics->emplace_back();
+        topic.name = "orders";
+        topic.partition_indexes = {0};
+        return request;
+    }
+
+    static constexpr Uuid kOrders{11, 22};
+    static constexpr Uuid kOffsets{33, 44};
+
+    runtime::MemoryFileSystem files_;
+    runtime::SeededEntropy entropy_{42};
+    runtime::LoopThread control_{"control"};
+    SilentController controller_;
+    std::unique_ptr<BrokerServer> server_;
+    SocketServer sockets_{SocketServer::Limits{}};
+    uint16_t port_ = 0;
+    metadata::ImagePtr image_ = metadata::empty_image();  // control loop
+};
+
+// A fetch reads all its partitions before it parks at the first, so with many the gap is wide. The
+// producer sends the next record to the first only when the consumer has the one before: one that
+// slips in between would leave the fetch parked for good.
+TEST_F(RunningBroker, an_append_between_reading_and_parking_is_not_missed) {
+    create_topic("orders", kOrders, kMany);
+    constexpr int kRounds = 1000;
+    std::atomic<int64_t> consumed{0};
+    std::atomic<bool> stuck{false};
+    std::thread producer([&] {
+        RawClient client(port_);
+        for (int64_t i = 0; i < kRounds && !stuck; ++i) {
+            while (consumed < i && !stuck) {
+                std::this_thread::yield();
+            }
+            auto answer = client.ask<protocol::ProduceResponse>(produce_of(0), kProduceVersion);
+            ASSERT_TRUE(answer);
+            ASSERT_EQ(answer->responses[0].partition_responses[0].error_code, 0);
+        }
+    });
+    RawClient client(port_);
+    while (consumed < kRounds) {
+        std::vector<int64_t> offsets(kMany, 0);
+        offsets[0] = consumed;
+        auto answer = client.ask<protocol::FetchResponse>(fetch_of(offsets), kFetchVersion);
+        if (!answer) {
+            stuck = true;
+            ADD_FAILURE() << "the fetch of offset " << consumed << " was forgotten";
+            break;
+        }
+        if (!answer->responses[0].partitions[0].records->empty()) {
+            ++consumed;
+        }
+    }
+    producer.join();
+}
+
+// A fetch is fired by the first partition while it is still leaving waiters at the others, and
+// finds at the last that it has missed something there.
+TEST_F(RunningBroker, a_fetch_that_fires_while_it_parks_at_other_partitions_is_answered) {
+    constexpr int64_t kRecords = 1000;  // of either end
+    create_topic("orders", kOrders, kMany);
+    std::atomic<bool> stuck{false};
+    std::vector<std::thread> producers;
+    for (int32_t partition : {0, kMany - 1}) {
+        producers.emplace_back([&, partition] {
+            RawClient client(port_);
+            for (int64_t i = 0; i < kRecords && !stuck; ++i) {
+                ASSERT_TRUE(
+                    client.ask<protocol::ProduceResponse>(produce_of(partition), kProduceVersion));
+            }
+        });
+    }
+    RawClient client(port_);
+    std::vector<int64_t> offsets(kMany, 0);
+    int64_t consumed = 0;
+    while (consumed < 2 * kRecords) {
+        auto answer = client.ask<protocol::FetchResponse>(fetch_of(offsets), kFetchVersion);
+        if (!answer) {
+            stuck = true;
+            ADD_FAILURE() << "a fetch was forgotten after " << consumed << " records";
+            break;
+        }
+        for (const auto& partition : answer->responses[0].partitions) {
+            int64_t before = offsets[static_cast<size_t>(partition.partition_index)];
+            int64_t after = before;
+            record::BatchIterator batches(*partition.records);
+            while (auto batch = batches.next().value_or(std::nullopt)) {
+                after = batch->header().next_offset().value();
+            }
+            offsets[static_cast<size_t>(partition.partition_index)] = after;
+            consumed += after - before;
+        }
+    }
+    for (std::thread& producer : producers) {
+        producer.join();
+    }
+}
+
+// Clients leave with fetches parked, while appends fire the very same waiters.
+TEST_F(RunningBroker, clients_that_leave_while_their_fetch_is_fired_leave_nothing_behind) {
+    create_topic("orders", kOrders, 1);
+    std::atomic<bool> done{false};
+    std::thread producer([&] {
+        RawClient client(port_);
+        while (!done) {
+            ASSERT_TRUE(client.ask<protocol::ProduceResponse>(produce_of(0, 1), kProduceVersion));
+        }
+    });
+    RawClient reader(port_);
+    for (int64_t i = 0; i < 500; ++i) {
+        RawClient leaving(port_);
+        // The end of the log, or so: parked, fired or refused, as it comes.
+        auto at = reader.ask<protocol::FetchResponse>(fetch_of({0}), kFetchVersion);
+        ASSERT_TRUE(at);
+        int64_t end = at->responses[0].partitions[0].high_watermark;
+        leaving.send(frame_of(fetch_of({end}), kFetchVersion, 1).span());
+        if (i % 2 == 0) {
+            leaving.reset();
+        }
+    }
+    done = true;
+    producer.join();
+    stop();
+    EXPECT_EQ(sockets_.connection_count(), 0u);
+}
+
+class FlushingBroker : public RunningBroker {
+ protected:
+    FlushingBroker() : RunningBroker({{"log.flush.interval.messages", "1"}}) {}
+};
+
+// 1. A produce waits for its flush. 2. Its deadline answers it. 3. The flush ends and tells it.
+TEST_F(FlushingBroker, a_flush_that_ends_after_the_deadline_finds_the_produce_answered) {
+    create_topic("orders", kOrders, 1);
+    std::promise<void> release;
+    std::shared_future<void> released = release.get_future().share();
+    for (int i = 0; i < 8; ++i) {  // every thread of the disk pool
+        server_->broker().disk->submit([released] { released.wait(); });
+    }
+    RawClient client(port_);
+    for (int16_t acks : {int16_t{1}, int16_t{-1}}) {
+        auto late = client.ask<protocol::ProduceResponse>(produce_of(0, acks, 1), kProduceVersion);
+        ASSERT_TRUE(late);
+        EXPECT_EQ(late->responses[0].partition_responses[0].error_code,
+                  to_wire(ErrorCode::RequestTimedOut));
+    }
+    release.set_value();
+    auto next = client.ask<protocol::ProduceResponse>(produce_of(0), kProduceVersion);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->responses[0].partition_responses[0].error_code, 0);
+    EXPECT_EQ(next->responses[0].partition_responses[0].base_offset, 2);
+}
+
+// Deadlines of a millisecond against flushes that take about as long: every produce is answered
+// once and in its turn, whoever comes first.
+TEST_F(FlushingBroker, deadlines_and_flushes_race_to_one_answer) {
+    create_topic("orders", kOrders, 1);
+    constexpr int kRounds = 300;
+    std::vector<std::thread> clients;
+    for (int c = 0; c < 3; ++c) {
+        clients.emplace_back([&, c] {
+            RawClient client(port_);
+            constexpr int32_t kAtOnce = 5;
+            for (int round = 0; round < kRounds; ++round) {
+                for (int32_t i = 0; i < kAtOnce; ++i) {
+                    auto acks = static_cast<int16_t>((round + i) % 2 == 0 ? 1 : -1);
+                    auto request = produce_of(0, acks, (round + c) % 3);
+                    ASSERT_TRUE(client.send(frame_of(request, kProduceVersion, i).span()));
+                }
+                for (int32_t i = 0; i < kAtOnce; ++i) {
+                    ASSERT_EQ(client.next_answer(), i) << "round " << round;
+                }
+            }
+        });
+    }
+    for (std::thread& client : clients) {
+        client.join();
+    }
+}
+
+// The coordinator comes and goes under commits: what was acknowledged is there when it is back.
+TEST_F(RunningBroker, commits_acknowledged_before_a_hand_over_are_there_after_it) {
+    create_topic("orders", kOrders, 1);
+    create_topic("__consumer_offsets", kOffsets, 1);
+    std::atomic<bool> done{false};
+    std::vector<std::thread> clients;
+    std::atomic<int> acknowledged_in_all{0};
+    for (int c = 0; c < 3; ++c) {
+        clients.emplace_back([&, c] {
+            RawClient client(port_);
+            std::string group = fmt::format("group-{}", c);
+            int64_t acknowledged = -1;
+            for (int64_t offset = 0; !done; ++offset) {
+                auto committed = client.ask<protocol::OffsetCommitResponse>(
+                    commit_of(group, offset), kCommitVersion);
+                ASSERT_TRUE(committed) << "a commit was forgotten";
+                if (committed->topics[0].partitions[0].error_code == 0) {
+                    acknowledged = offset;
+                    ++acknowledged_in_all;
+                }
+                auto found = client.ask<protocol::OffsetFetchResponse>(committed_of(group),
+                                                                       kOffsetFetchVersion);
+                ASSERT_TRUE(found) << "a look at the offsets was forgotten";
+                if (found->error_code == 0) {
+                    ASSERT_GE(found->topics[0].partitions[0].committed_offset, acknowledged);
+                }
+            }
+        });
+    }
+    for (int i = 0; i < 200; ++i) {
+        move_leader(kOffsets, 0, i % 2 == 0 ? kElsewhere : kNode);
+        if (i % 2 == 1) {
+            // Until the coordinator works again, so that there is something to hand over.
+            int before = acknowledged_in_all;
+            for (int turn = 0; turn < 10'000 && acknowledged_in_all == before; ++turn) {
+                std::this_thread::yield();
+            }
+        }
+    }
+    done = true;
+    for (std::thread& client : clients) {
+        client.join();
+    }
+    EXPECT_GT(acknowledged_in_all, 0);
+}
+
+// Everything that can wait waits, in good number, while requests still come in; then the broker
+// stops. It must end, and every connection with it.
+TEST_F(FlushingBroker, a_stop_ends_everything_that_waits) {
+    create_topic("orders", kOrders, 2);
+    create_topic("__consumer_offsets", kOffsets, 1);
+    std::vector<std::unique_ptr<RawClient>> parked;
+    for (int i = 0; i < 20; ++i) {
+        auto& client = *parked.emplace_back(std::make_unique<RawClient>(port_));
+        if (i % 2 == 0) {
+            // Both ends of the log: nobody writes to partition 1, so it waits at both.
+            auto fetch = fetch_of({0, 0});
+            fetch.topics[0].partitions.erase(fetch.topics[0].partitions.begin());
+            client.send(frame_of(fetch, kFetchVersion, i).span());
+        } else {
+            // Members that wait for one another: the first round ends when all have come.
+            protocol::JoinGroupRequest join;
+            join.group_id = fmt::format("group-{}", i % 3);
+            join.session_timeout_ms = 30'000;
+            join.rebalance_timeout_ms = kForeverMs;
+            join.protocol_type = "consumer";
+            join.protocols.emplace_back().name = "range";
+            client.send(frame_of(join, kJoinVersion, i).span());
+        }
+    }
+    std::atomic<int> answered{0};
+    std::vector<std::thread> busy;
+    for (int c = 0; c < 3; ++c) {
+        busy.emplace_back([&, c] {
+            RawClient client(port_);
+            for (int64_t i = 0;; ++i) {
+                bool alive =
+                    c == 0 ? client
+                                 .ask<protocol::OffsetCommitResponse>(commit_of("busy", i),
+                                                                      kCommitVersion)
+                                 .has_value()
+                           : client.ask<protocol::ProduceResponse>(produce_of(0), kProduceVersion)
+                                 .has_value();
+                if (!alive) {
+                    return;  // the broker went away
+                }
+                ++answered;
+            }
+        });
+    }
+    while (answered < 300) {
+        std::this_thread::yield();
+    }
+    stop();
+    for (std::thread& client : busy) {
+        client.join();
+    }
+    for (auto& client : parked) {
+        while (client->next_answer() >= 0) {  // what came before the end
+        }
+    }
+    EXPECT_EQ(sockets_.connection_count(), 0u);
+}
+
+// The quorum runs on while the broker is taken apart, and may commit more.
+TEST_F(RunningBroker, metadata_committed_after_the_stop_finds_nobody_to_tell) {
+    create_topic("__consumer_offsets", kOffsets, 1);
+    server_->stop();
+    move_leader(kOffsets, 0, kElsewhere);
+    create_topic("orders", kOrders, 1);
+}
+
+}  // namespace
+}  // namespace moldau::broker
