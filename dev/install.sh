@@ -12,8 +12,8 @@ build_packages=(
     clang-19 lld-19 libclang-rt-19-dev clang-format-19 libstdc++-12-dev cmake ninja-build ccache mold
     pkg-config python3 git
     libboost1.81-dev libboost-json1.81-dev libboost-system1.81-dev libfmt-dev libspdlog-dev libssl-dev
-    libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libisal-dev libjemalloc-dev libgtest-dev
-    libgmock-dev
+    libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev libisal-dev libjemalloc-dev libre2-dev
+    libgtest-dev libgmock-dev
 )
 test_packages=(openjdk-17-jdk-headless maven kcat python3-venv valgrind)
 

@@ -1,7 +1,6 @@
 #include "cli/client_tool.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "config/properties.h"
 
@@ -42,14 +41,6 @@ bool is_internal_topic(std::string_view topic) {
            topic == "__share_group_state";
 }
 
-struct TopicFilter::Pattern {
-    std::regex regex;
-};
-
-TopicFilter::TopicFilter(std::unique_ptr<Pattern> pattern) : pattern_(std::move(pattern)) {}
-TopicFilter::TopicFilter(TopicFilter&&) noexcept = default;
-TopicFilter::~TopicFilter() = default;
-
 Result<TopicFilter> TopicFilter::parse(std::string_view list) {
     std::string pattern;
     for (char c : list) {
@@ -59,17 +50,20 @@ Result<TopicFilter> TopicFilter::parse(std::string_view list) {
             pattern += c;
         }
     }
-    try {
-        return TopicFilter(std::make_unique<Pattern>(
-            std::regex(pattern, std::regex::ECMAScript | std::regex::optimize)));
-    } catch (const std::regex_error&) {
-        return fail(ErrorCode::InvalidRegularExpression, "{} is an invalid regex.", pattern);
+    auto regex = Regex::compile(pattern);
+    if (regex) {
+        return TopicFilter(std::move(*regex));
     }
+    if (regex.error().unsupported) {
+        return fail(ErrorCode::InvalidRegularExpression,
+                    "{} uses syntax that is not available: {}: {}", pattern, regex.error().message,
+                    regex.error().at);
+    }
+    return fail(ErrorCode::InvalidRegularExpression, "{} is an invalid regex.", pattern);
 }
 
 bool TopicFilter::allows(const std::string& topic, bool exclude_internal) const {
-    return !(exclude_internal && is_internal_topic(topic)) &&
-           std::regex_match(topic, pattern_->regex);
+    return !(exclude_internal && is_internal_topic(topic)) && regex_.matches(topic);
 }
 
 }  // namespace moldau::cli

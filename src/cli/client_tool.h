@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/regex.h"
 #include "base/result.h"
 #include "cli/option_parser.h"
 #include "client/client.h"
@@ -51,15 +52,13 @@ bool is_internal_topic(std::string_view topic);
 class TopicFilter {
  public:
     static Result<TopicFilter> parse(std::string_view list);
-    ~TopicFilter();
-    TopicFilter(TopicFilter&&) noexcept;
 
     bool allows(const std::string& topic, bool exclude_internal) const;
 
  private:
-    struct Pattern;
-    explicit TopicFilter(std::unique_ptr<Pattern> pattern);
-    std::unique_ptr<Pattern> pattern_;
+    explicit TopicFilter(Regex regex) : regex_(std::move(regex)) {}
+
+    Regex regex_;
 };
 
 }  // namespace moldau::cli

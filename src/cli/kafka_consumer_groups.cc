@@ -1,6 +1,5 @@
 // kafka-consumer-groups: list, describe, reset and delete consumer groups and their offsets.
 #include <algorithm>
-#include <regex>
 
 #include "cli/client_tool.h"
 #include "cli/consumer_group_reset.h"
@@ -508,11 +507,11 @@ class ConsumerGroupCommand {
 };
 
 int validate_regex(const std::string& text, Streams& streams) {
-    try {
-        std::regex compiled(text);
+    if (auto regex = Regex::compile(text)) {
         say(streams.out, "The regular expression `{}` is valid.\n", text);
-    } catch (const std::regex_error& error) {
-        say(streams.out, "The regular expression `{}` is invalid: {}.\n", text, error.what());
+    } else {
+        say(streams.out, "The regular expression `{}` is invalid: {}.\n", text,
+            regex.error().message);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 // The rules of client-metrics subscriptions (KIP-714), with Kafka's texts.
 #include <algorithm>
-#include <regex>
 
+#include "base/regex.h"
 #include "config/config_def.h"
 #include "config/rules.h"
 
@@ -18,16 +18,6 @@ std::string trimmed(std::string_view text) {
     return from == std::string_view::npos ? "" : std::string(text.substr(from, to - from + 1));
 }
 
-// std::regex reports a bad pattern by exception; this is the one place that turns it into a value.
-bool is_regex(const std::string& pattern) {
-    try {
-        std::regex compiled(pattern);
-        return true;
-    } catch (const std::regex_error&) {
-        return false;
-    }
-}
-
 bool is_match(std::string_view entry) {
     size_t equals = entry.find('=');
     if (equals == std::string_view::npos || equals + 1 == entry.size() ||
@@ -35,7 +25,7 @@ bool is_match(std::string_view entry) {
         return false;
     }
     return contains(kMatchKeys, trimmed(entry.substr(0, equals))) &&
-           is_regex(trimmed(entry.substr(equals + 1)));
+           Regex::compile(trimmed(entry.substr(equals + 1))).has_value();
 }
 
 }  // namespace
