@@ -55,7 +55,7 @@ class RunningBroker : public testing::Test {
         properties.cluster_id = "cluster";
         properties.node_id = BrokerId(kNode);
         properties.directory_id = Uuid{1, 200};
-        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties));
+        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties, 0));
         config::ConfigMap settings = {
             {"node.id", "1"}, {"log.dirs", "/logs"}, {"group.initial.rebalance.delay.ms", "0"}};
         for (const auto& [name, value] : extra) {

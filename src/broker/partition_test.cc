@@ -36,7 +36,7 @@ class PartitionTest : public testing::Test {
         properties.cluster_id = "cluster";
         properties.node_id = kLocal;
         properties.directory_id = Uuid{1, 200};
-        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties));
+        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties, 0));
         storage::LogManagerOptions options;
         options.dirs = {"/logs"};
         options.node_id = kLocal;

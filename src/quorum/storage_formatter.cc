@@ -297,7 +297,7 @@ Status write_directory(runtime::FileSystem& files, const FormatOptions& options,
     properties.cluster_id = options.cluster_id;
     properties.node_id = options.node_id;
     properties.directory_id = directory_id;
-    MOLDAU_CHECK(storage::write_meta_properties(files, dir, properties));
+    MOLDAU_CHECK(storage::write_meta_properties(files, dir, properties, now));
     return files.sync_directory(runtime::parent_path(dir));
 }
 
@@ -483,11 +483,11 @@ bool describe_storage(runtime::FileSystem& files, const std::set<std::string>& d
         out += fmt::format("  {}\n\n", fmt::join(present, "\n  "));
     }
     if (first) {
-        Result<config::ConfigMap> entries = config::parse_properties(first->str());
         std::vector<std::string> shown;
-        for (const auto& [key, value] : *entries) {
+        for (const auto& [key, value] : first->entries()) {
             shown.push_back(key + "=" + value);
         }
+        std::ranges::sort(shown);
         out += fmt::format("Found metadata: {{{}}}\n\n", fmt::join(shown, ", "));
     }
     if (!problems.empty()) {

@@ -17,7 +17,7 @@ class MetadataDirectoryTest : public testing::Test {
         properties.node_id = BrokerId(node);
         properties.directory_id = Uuid{1, 200};
         ASSERT_TRUE(files_.create_directories(kPath).has_value());
-        ASSERT_TRUE(storage::write_meta_properties(files_, kPath, properties).has_value());
+        ASSERT_TRUE(storage::write_meta_properties(files_, kPath, properties, 0).has_value());
     }
     auto open() { return open_metadata_directory(files_, kPath, "c", BrokerId(1)); }
 

@@ -160,7 +160,7 @@ Status LogManager::check_identities() {
             if (!properties.directory_id) {
                 properties.directory_id = runtime::system_entropy().uuid();
             }
-            MOLDAU_CHECK(write_meta_properties(files_, dir->path, properties));
+            MOLDAU_CHECK(write_meta_properties(files_, dir->path, properties, clock_.wall_ms()));
         }
         if (properties.directory_id->high == 0 && properties.directory_id->low < 100) {
             return fail(ErrorCode::InvalidConfig, "Invalid reserved directory ID {} found in {}",

@@ -65,7 +65,7 @@ class LogManagerTest : public ::testing::Test {
             properties.cluster_id = std::string(kClusterId);
             properties.node_id = node;
             properties.directory_id = Uuid{static_cast<uint64_t>(i) + 1, 5};
-            ASSERT_TRUE(write_meta_properties(files_, dir(i), properties));
+            ASSERT_TRUE(write_meta_properties(files_, dir(i), properties, 0));
         }
         dirs_ = dirs;
     }
@@ -301,7 +301,7 @@ TEST_F(LogManagerTest, a_directory_of_another_node_or_cluster_is_refused) {
     MetaProperties properties;
     properties.cluster_id = "another";
     properties.node_id = BrokerId(1);
-    ASSERT_TRUE(write_meta_properties(files_, dir(1), properties));
+    ASSERT_TRUE(write_meta_properties(files_, dir(1), properties, 0));
     auto cluster = try_start();
     ASSERT_FALSE(cluster);
     EXPECT_EQ(cluster.error().message, "Invalid cluster.id in: " + dir(1) +
@@ -417,12 +417,25 @@ TEST(PartitionDirectory, names_are_parsed_and_cut) {
     EXPECT_TRUE(name.ends_with("t-12.00000000000000010000000000000002-delete"));
 }
 
+TEST(MetaPropertiesText, has_the_lines_of_java_util_properties_in_their_order) {
+    MetaProperties properties;
+    properties.cluster_id = "5L6g3nShT-eMCtK--X86sw";
+    properties.node_id = BrokerId(1);
+    properties.directory_id = Uuid{0, 100};
+    EXPECT_THAT(properties.str(1'700'000'000'000),
+                testing::MatchesRegex("#\n#[A-Z][a-z]+ Nov 1[45] [0-9:]+ [A-Z0-9+-]+ 2023\n"
+                                      "node.id=1\n"
+                                      "directory.id=AAAAAAAAAAAAAAAAAAAAZA\n"
+                                      "version=1\n"
+                                      "cluster.id=5L6g3nShT-eMCtK--X86sw\n"));
+}
+
 TEST(MetaPropertiesText, goes_round) {
     MetaProperties properties;
     properties.cluster_id = "c";
     properties.node_id = BrokerId(7);
     properties.directory_id = Uuid{1, 2};
-    auto again = MetaProperties::parse(properties.str("a date"));
+    auto again = MetaProperties::parse(properties.str(0));
     ASSERT_TRUE(again);
     EXPECT_EQ(*again, properties);
     EXPECT_FALSE(MetaProperties::parse("version=2\n"));

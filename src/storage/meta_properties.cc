@@ -1,6 +1,7 @@
 #include "storage/meta_properties.h"
 
 #include <charconv>
+#include <ctime>
 
 #include "config/properties.h"
 #include "runtime/file_system.h"
@@ -20,6 +21,16 @@ std::optional<int32_t> parse_int(std::string_view text) {
         return std::nullopt;
     }
     return number;
+}
+
+// `Sat Nov 21 16:43:57 UTC 2026`, local time, as java.util.Date shows it.
+std::string java_date(TimestampMs now) {
+    std::time_t second = now / 1000;
+    std::tm local{};
+    localtime_r(&second, &local);
+    char text[64];
+    size_t length = std::strftime(text, sizeof text, "%a %b %d %H:%M:%S %Z %Y", &local);
+    return {text, length};
 }
 
 }  // namespace
@@ -66,23 +77,27 @@ Result<MetaProperties> MetaProperties::parse(std::string_view text) {
     return properties;
 }
 
-std::string MetaProperties::str(std::string_view date_comment) const {
-    config::ConfigMap entries;
-    entries["version"] = std::to_string(version);
-    if (cluster_id) {
-        entries["cluster.id"] = *cluster_id;
-    }
+std::vector<std::pair<std::string, std::string>> MetaProperties::entries() const {
+    std::vector<std::pair<std::string, std::string>> entries;
     if (node_id) {
-        entries[version == 0 ? "broker.id" : "node.id"] = fmt::format("{}", *node_id);
+        entries.emplace_back(version == 0 ? "broker.id" : "node.id", fmt::format("{}", *node_id));
     }
     if (directory_id) {
-        entries["directory.id"] = directory_id->str();
+        entries.emplace_back("directory.id", directory_id->str());
     }
-    std::string text = "#\n";
-    if (!date_comment.empty()) {
-        text += fmt::format("#{}\n", date_comment);
+    entries.emplace_back("version", std::to_string(version));
+    if (cluster_id) {
+        entries.emplace_back("cluster.id", *cluster_id);
     }
-    return text + config::format_properties(entries);
+    return entries;
+}
+
+std::string MetaProperties::str(TimestampMs now) const {
+    std::string text = fmt::format("#\n#{}\n", java_date(now));
+    for (const auto& entry : entries()) {
+        text += config::format_properties({entry});
+    }
+    return text;
 }
 
 std::string MetaProperties::describe() const {
@@ -113,8 +128,8 @@ Result<std::optional<MetaProperties>> read_meta_properties(runtime::FileSystem& 
 }
 
 Status write_meta_properties(runtime::FileSystem& files, const std::string& dir,
-                             const MetaProperties& properties) {
-    return files.replace_file(runtime::join_path(dir, kMetaProperties), properties.str());
+                             const MetaProperties& properties, TimestampMs now) {
+    return files.replace_file(runtime::join_path(dir, kMetaProperties), properties.str(now));
 }
 
 }  // namespace moldau::storage

@@ -5,8 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "base/types.h"
 #include "base/uuid.h"
 
@@ -28,8 +31,10 @@ struct MetaProperties {
 
     // Errors: InvalidConfig when a number or id cannot be read, or node.id is missing.
     static Result<MetaProperties> parse(std::string_view text);
-    // Java properties form. `date_comment` is the line Java writes as `#<date>`; it may be empty.
-    std::string str(std::string_view date_comment = {}) const;
+    // Keys and values that are set, in the order of java.util.Properties' hash table.
+    std::vector<std::pair<std::string, std::string>> entries() const;
+    // As java.util.Properties writes it: an empty comment, the date, and the entries.
+    std::string str(TimestampMs now) const;
     // `MetaProperties(version=1, clusterId=..., nodeId=1, directoryId=...)` as Kafka's log shows
     // it.
     std::string describe() const;
@@ -39,6 +44,6 @@ struct MetaProperties {
 Result<std::optional<MetaProperties>> read_meta_properties(runtime::FileSystem& files,
                                                            const std::string& dir);
 Status write_meta_properties(runtime::FileSystem& files, const std::string& dir,
-                             const MetaProperties& properties);
+                             const MetaProperties& properties, TimestampMs now);
 
 }  // namespace moldau::storage
