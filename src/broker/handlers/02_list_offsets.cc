@@ -17,6 +17,8 @@ constexpr int8_t kReadCommitted = 1;
 constexpr int16_t kOffsetNotAvailableSince = 5;
 constexpr int16_t kLeaderEpochSince = 4;
 
+}  // namespace
+
 bool is_timestamp_supported(TimestampMs timestamp, int16_t version) {
     switch (timestamp) {
         case storage::kLatestTimestamp:
@@ -35,38 +37,42 @@ bool is_timestamp_supported(TimestampMs timestamp, int16_t version) {
     }
 }
 
+Result<storage::TimestampMatch> choose_offset(TimestampMs timestamp, OffsetReader reader,
+                                              const Partition::Offsets& offsets,
+                                              const std::optional<storage::TimestampMatch>& found) {
+    Offset visible_end = !reader.is_consumer     ? offsets.log_end_offset
+                         : reader.read_committed ? offsets.last_stable_offset
+                                                 : offsets.high_watermark;
+    bool is_start =
+        timestamp == storage::kEarliestTimestamp || timestamp == storage::kEarliestLocalTimestamp;
+    if (found && (is_start || found->offset < visible_end)) {
+        return *found;
+    }
+    if (reader.is_consumer && !offsets.watermark_reached_epoch_start) {
+        return fail(ErrorCode::OffsetNotAvailable,
+                    "high watermark is behind the leader epoch's start: high_watermark={}",
+                    offsets.high_watermark);
+    }
+    if (timestamp == storage::kLatestTimestamp) {
+        return storage::TimestampMatch{kNoTimestamp, visible_end, offsets.leader_epoch};
+    }
+    return storage::TimestampMatch{};
+}
+
+namespace {
+
 Result<storage::TimestampMatch> look_up(Broker& broker, const std::string& topic,
                                         const ListOffsetsRequest::ListOffsetsPartition& asked,
                                         const ListOffsetsRequest& message) {
     MOLDAU_TRY(auto partition, find_partition(broker, topic, asked.partition_index));
     auto epoch = epoch_of_wire(asked.current_leader_epoch);
     MOLDAU_TRY(Partition::Offsets offsets, partition->offsets(epoch));
-    bool is_consumer = message.replica_id == kConsumer;
-    Offset visible_end = !is_consumer                                ? offsets.log_end_offset
-                         : message.isolation_level == kReadCommitted ? offsets.last_stable_offset
-                                                                     : offsets.high_watermark;
-    bool watermark_lags = is_consumer && !offsets.watermark_reached_epoch_start;
-    auto not_available = [&] {
-        return fail(ErrorCode::OffsetNotAvailable,
-                    "high watermark is behind the leader epoch's start: partition={}-{}", topic,
-                    asked.partition_index);
-    };
-    if (asked.timestamp == storage::kLatestTimestamp) {
-        if (watermark_lags) {
-            return not_available();
-        }
-        return storage::TimestampMatch{kNoTimestamp, visible_end, offsets.leader_epoch};
+    std::optional<storage::TimestampMatch> found;
+    if (asked.timestamp != storage::kLatestTimestamp) {
+        MOLDAU_TRY(found, partition->find_timestamp(epoch, asked.timestamp));
     }
-    MOLDAU_TRY(auto found, partition->find_timestamp(epoch, asked.timestamp));
-    bool is_start = asked.timestamp == storage::kEarliestTimestamp ||
-                    asked.timestamp == storage::kEarliestLocalTimestamp;
-    if (found && (is_start || found->offset < visible_end)) {
-        return *found;
-    }
-    if (watermark_lags) {
-        return not_available();
-    }
-    return storage::TimestampMatch{};
+    OffsetReader reader{message.replica_id == kConsumer, message.isolation_level == kReadCommitted};
+    return choose_offset(asked.timestamp, reader, offsets, found);
 }
 
 Answer answer_partition(Broker& broker, const std::string& topic,

@@ -8,11 +8,27 @@
 // (KIP-405); v9 latest tiered (KIP-1005); v11 earliest pending upload (KIP-1023).
 #pragma once
 
+#include <optional>
+
+#include "broker/partition.h"
 #include "broker/request.h"
 
 namespace moldau::broker {
 
 struct Broker;
+
+// Whether the version knows this special timestamp.
+bool is_timestamp_supported(TimestampMs timestamp, int16_t version);
+
+struct OffsetReader {
+    bool is_consumer = true;  // else a replica, who sees everything
+    bool read_committed = false;
+};
+// The answer to one partition; `found` is what its log has for the timestamp, which "latest" does
+// not need. A match without an offset means that there is none. Errors: OffsetNotAvailable.
+Result<storage::TimestampMatch> choose_offset(TimestampMs timestamp, OffsetReader reader,
+                                              const Partition::Offsets& offsets,
+                                              const std::optional<storage::TimestampMatch>& found);
 
 void handle_list_offsets(Broker& broker, Request request);
 

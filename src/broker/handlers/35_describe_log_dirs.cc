@@ -1,21 +1,18 @@
 #include "broker/handlers/35_describe_log_dirs.h"
 
+#include <algorithm>
 #include <map>
-#include <set>
 
 #include "broker/broker.h"
 #include "broker/metadata_cache.h"
-#include "protocol/messages/describe_log_dirs.h"
 #include "runtime/disk_pool.h"
-#include "storage/log_manager.h"
 
 namespace moldau::broker {
-namespace {
 
 using protocol::DescribeLogDirsRequest;
 using protocol::DescribeLogDirsResponse;
 
-DescribeLogDirsResponse::DescribeLogDirsResult describe(
+DescribeLogDirsResponse::DescribeLogDirsResult describe_log_dir(
     const storage::LogManager::DirectoryUse& use,
     const std::optional<std::set<TopicPartition>>& wanted,
     const std::vector<std::string>& cordoned) {
@@ -45,8 +42,6 @@ DescribeLogDirsResponse::DescribeLogDirsResult describe(
     return out;
 }
 
-}  // namespace
-
 void handle_describe_log_dirs(Broker& broker, Request request) {
     auto message = request.read<DescribeLogDirsRequest>();
     if (!message) {
@@ -67,7 +62,7 @@ void handle_describe_log_dirs(Broker& broker, Request request) {
             DescribeLogDirsResponse response;
             std::vector<std::string> cordoned = broker.config->get().cordoned_log_dirs();
             for (const auto& use : broker.logs->describe()) {
-                response.results.push_back(describe(use, wanted, cordoned));
+                response.results.push_back(describe_log_dir(use, wanted, cordoned));
             }
             request.respond(response);
         });

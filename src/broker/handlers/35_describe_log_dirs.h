@@ -5,11 +5,24 @@
 // (KIP-1066).
 #pragma once
 
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "broker/request.h"
+#include "protocol/messages/describe_log_dirs.h"
+#include "storage/log_manager.h"
 
 namespace moldau::broker {
 
 struct Broker;
+
+// One directory; without `wanted`, all its partitions.
+protocol::DescribeLogDirsResponse::DescribeLogDirsResult describe_log_dir(
+    const storage::LogManager::DirectoryUse& use,
+    const std::optional<std::set<TopicPartition>>& wanted,
+    const std::vector<std::string>& cordoned);
 
 void handle_describe_log_dirs(Broker& broker, Request request);
 
