@@ -57,12 +57,12 @@ std::set<TopicPartition> flatten(
     return partitions;
 }
 
-Result<GroupDescription> describe_consumer_group(Client& client, const std::string& group) {
-    protocol::ConsumerGroupDescribeRequest request;
-    request.group_ids.push_back(group);
-    MOLDAU_TRY(auto response,
-               client.call<protocol::ConsumerGroupDescribeResponse>(
-                   GroupCoordinator{group}, std::move(request), "describeConsumerGroups"));
+// The one group that the answer tells of. Errors: GroupIdNotFound, and the group's own.
+template <typename Response, typename Request>
+auto describe_one(Client& client, const std::string& group, Request request)
+    -> Result<typename decltype(Response::groups)::value_type> {
+    MOLDAU_TRY(auto response, client.call<Response>(GroupCoordinator{group}, std::move(request),
+                                                    "describeConsumerGroups"));
     if (response.groups.empty()) {
         return fail(ErrorCode::GroupIdNotFound, "Group {} not found.", group);
     }
@@ -70,6 +70,14 @@ Result<GroupDescription> describe_consumer_group(Client& client, const std::stri
     if (told.error_code != 0) {
         return fail(wire_error(told.error_code, told.error_message));
     }
+    return std::move(told);
+}
+
+Result<GroupDescription> describe_consumer_group(Client& client, const std::string& group) {
+    protocol::ConsumerGroupDescribeRequest request;
+    request.group_ids.push_back(group);
+    MOLDAU_TRY(auto told, describe_one<protocol::ConsumerGroupDescribeResponse>(
+                              client, group, std::move(request)));
     GroupDescription description;
     description.id = told.group_id;
     description.type = "Consumer";
@@ -98,16 +106,8 @@ Result<GroupDescription> describe_consumer_group(Client& client, const std::stri
 Result<GroupDescription> describe_classic_group(Client& client, const std::string& group) {
     protocol::DescribeGroupsRequest request;
     request.groups.push_back(group);
-    MOLDAU_TRY(auto response,
-               client.call<protocol::DescribeGroupsResponse>(
-                   GroupCoordinator{group}, std::move(request), "describeConsumerGroups"));
-    if (response.groups.empty()) {
-        return fail(ErrorCode::GroupIdNotFound, "Group {} not found.", group);
-    }
-    auto& told = response.groups.front();
-    if (told.error_code != 0) {
-        return fail(wire_error(told.error_code, told.error_message));
-    }
+    MOLDAU_TRY(auto told,
+               describe_one<protocol::DescribeGroupsResponse>(client, group, std::move(request)));
     GroupDescription description;
     description.id = told.group_id;
     description.type = "Classic";

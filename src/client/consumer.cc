@@ -566,6 +566,12 @@ void Consumer::drop(const std::set<TopicPartition>& partitions) {
     }
 }
 
+Consumer::Partition* Consumer::still_asked(const TopicPartition& tp, uint64_t generation) {
+    auto found = partitions_.find(tp);
+    bool stands = found != partitions_.end() && found->second.generation == generation;
+    return stands ? &found->second : nullptr;
+}
+
 void Consumer::place(Partition& partition, const Position& position) {
     partition.generation = next_generation_++;
     partition.fetch_offset = position.offset;

@@ -122,6 +122,8 @@ class Consumer {
     void give_back(std::set<TopicPartition> partitions);
     void drop(const std::set<TopicPartition>& partitions);
 
+    // The partition, when it stands where it stood when it was asked about; else null.
+    Partition* still_asked(const TopicPartition& tp, uint64_t generation) REQUIRES(mutex_);
     void place(Partition& partition, const Position& position) REQUIRES(mutex_);
     void reset(const TopicPartition& tp, Partition& partition) REQUIRES(mutex_);
     void raise(Error error) REQUIRES(mutex_);

@@ -163,11 +163,11 @@ void Consumer::list_offsets(const Endpoint& node, std::map<TopicPartition, int64
             {
                 MutexLock lock(mutex_);
                 for (const auto& [tp, sent] : asked) {
-                    auto found = partitions_.find(tp);
-                    if (found == partitions_.end() || found->second.generation != sent.first) {
+                    Partition* asked_of = still_asked(tp, sent.first);
+                    if (asked_of == nullptr) {
                         continue;
                     }
-                    Partition& partition = found->second;
+                    Partition& partition = *asked_of;
                     partition.looking_up = false;
                     auto result = told.find(tp);
                     ErrorCode error =
@@ -286,11 +286,11 @@ void Consumer::on_fetched(int32_t node, const Asked& asked,
     {
         MutexLock lock(mutex_);
         for (const auto& [tp, sent] : asked) {
-            auto found = partitions_.find(tp);
-            if (found == partitions_.end() || found->second.generation != sent.first) {
+            Partition* asked_of = still_asked(tp, sent.first);
+            if (asked_of == nullptr) {
                 continue;
             }
-            Partition& partition = found->second;
+            Partition& partition = *asked_of;
             partition.fetching = false;
             if (!told) {
                 if (failed) {

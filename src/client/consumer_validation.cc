@@ -78,15 +78,14 @@ void Consumer::validate(const Endpoint& node, std::map<TopicPartition, Validatio
             {
                 MutexLock lock(mutex_);
                 for (const auto& [tp, validation] : asked) {
-                    auto found = partitions_.find(tp);
-                    if (found == partitions_.end() ||
-                        found->second.generation != validation.generation) {
+                    Partition* partition = still_asked(tp, validation.generation);
+                    if (partition == nullptr) {
                         continue;
                     }
                     auto heard = told.find(tp);
                     const Told& end = heard == told.end() ? silence : heard->second;
-                    found->second.validating = false;
-                    judge(tp, found->second, validation,
+                    partition->validating = false;
+                    judge(tp, *partition, validation,
                           judge_position(validation.position, end.error, end.end));
                 }
             }
