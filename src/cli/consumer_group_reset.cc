@@ -1,8 +1,8 @@
 #include "cli/consumer_group_reset.h"
 
-#include <charconv>
 #include <ctime>
 
+#include "cli/text.h"
 #include "cli/tool_log.h"
 #include "client/consumer_config.h"
 #include "runtime/clock.h"
@@ -12,28 +12,6 @@ namespace moldau::cli {
 namespace {
 
 constexpr std::string_view kLogger = "org.apache.kafka.tools.OffsetsUtils";
-
-template <typename T>
-std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || at != text.data() + text.size()) {
-        return std::nullopt;
-    }
-    return value;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        size_t at = text.find(separator);
-        parts.push_back(text.substr(0, at));
-        if (at == std::string_view::npos) {
-            return parts;
-        }
-        text.remove_prefix(at + 1);
-    }
-}
 
 std::string unquoted(std::string_view field) {
     while (!field.empty() && (field.front() == ' ' || field.front() == '"')) {
@@ -55,7 +33,7 @@ ToolResult<std::vector<TopicPartition>> parse_topic_partitions(const std::string
     }
     std::vector<TopicPartition> partitions;
     for (std::string_view part : split(halves[1], ',')) {
-        auto index = number<int32_t>(part);
+        auto index = parse_number<int32_t>(part);
         if (!index) {
             return illegal_argument(
                 fmt::format("Invalid partition '{}' specified in topic arg '{}''", part, argument));
@@ -113,8 +91,8 @@ Result<NewOffsets> parse_reset_plan(std::string_view csv, std::span<const std::s
             return fail(ErrorCode::InvalidRequest, "reset plan line is malformed: line={}", line);
         }
         size_t first = with_group ? 1 : 0;
-        auto partition = number<int32_t>(unquoted(fields[first + 1]));
-        auto offset = number<int64_t>(unquoted(fields[first + 2]));
+        auto partition = parse_number<int32_t>(unquoted(fields[first + 1]));
+        auto offset = parse_number<int64_t>(unquoted(fields[first + 2]));
         if (!partition || !offset) {
             return fail(ErrorCode::InvalidRequest, "reset plan line is malformed: line={}", line);
         }

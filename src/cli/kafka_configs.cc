@@ -1,11 +1,11 @@
 // kafka-configs: describe and alter the configurations of topics, brokers, broker loggers, client
 // metrics subscriptions and groups.
 #include <algorithm>
-#include <charconv>
 
 #include "cli/client_tool.h"
 #include "cli/config_changes.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "client/admin.h"
 
@@ -137,12 +137,6 @@ std::optional<int8_t> own_source(const Entity& entity) {
     return entity.type == "groups" ? std::optional<int8_t>(8) : std::nullopt;
 }
 
-bool is_number(const std::string& text) {
-    int32_t number = 0;
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && at == text.data() + text.size();
-}
-
 // The one entity the options name. Errors: IllegalArgument with Kafka's words.
 ToolResult<Entity> read_entity(const ParsedOptions& options) {
     std::vector<Entity> entities;
@@ -192,7 +186,7 @@ ToolResult<Entity> read_entity(const ParsedOptions& options) {
             fmt::format("quotas and credentials of {} are not part of Moldau yet", entity.type));
     }
     bool of_broker = entity.type == "brokers" || entity.type == "broker-loggers";
-    if (of_broker && entity.name && !entity.name->empty() && !is_number(*entity.name)) {
+    if (of_broker && entity.name && !entity.name->empty() && !parse_number<int32_t>(*entity.name)) {
         return illegal_argument(
             fmt::format("The entity name for {} must be a valid integer broker id, but it is: {}",
                         entity.type, *entity.name));

@@ -1,10 +1,10 @@
 // kafka-console-consumer: prints the records of topics.
-#include <charconv>
 
 #include "cli/client_tool.h"
 #include "cli/interrupt.h"
 #include "cli/message_formatter.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tool_log.h"
 #include "cli/tools.h"
 #include "client/consumer.h"
@@ -98,15 +98,14 @@ Result<int64_t> starting_offset(const ParsedOptions& options) {
     if (lower == "latest") {
         return client::offset_spec::kLatest;
     }
-    int64_t offset = -1;
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-    if (error != std::errc() || at != text.data() + text.size() || offset < 0) {
+    auto offset = parse_number<int64_t>(text);
+    if (!offset || *offset < 0) {
         return fail(ErrorCode::InvalidRequest,
                     "The provided offset value '{}' is incorrect. Valid values are 'earliest', "
                     "'latest', or a non-negative long.",
                     text);
     }
-    return offset;
+    return *offset;
 }
 
 struct Settings {

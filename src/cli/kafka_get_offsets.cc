@@ -1,10 +1,10 @@
 // kafka-get-offsets: the offsets of partitions by time or by name.
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "cli/client_tool.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "client/admin.h"
 
@@ -46,23 +46,13 @@ constexpr NamedSpec kSpecs[] = {
     {"earliest-pending-upload", client::offset_spec::kEarliestPendingUpload},
 };
 
-template <typename T>
-std::optional<T> number(std::string_view text) {
-    T value{};
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || at != text.data() + text.size()) {
-        return std::nullopt;
-    }
-    return value;
-}
-
 Result<int64_t> parse_time(const std::string& text) {
     for (const NamedSpec& named : kSpecs) {
         if (named.name == text) {
             return named.spec;
         }
     }
-    auto timestamp = number<int64_t>(text);
+    auto timestamp = parse_number<int64_t>(text);
     if (!timestamp) {
         return fail(ErrorCode::InvalidRequest,
                     "Malformed time argument {}. Please use -1 or latest / -2 or earliest / -3 or "
@@ -98,7 +88,7 @@ Result<Rule> parse_rule(std::string_view text) {
         return rule;
     }
     size_t dash = range.find('-');
-    auto first = number<int32_t>(range.substr(0, dash));
+    auto first = parse_number<int32_t>(range.substr(0, dash));
     if (dash == std::string_view::npos) {
         if (!first) {
             return fail(ErrorCode::InvalidRequest, "Invalid rule specification: {}", text);
@@ -106,7 +96,7 @@ Result<Rule> parse_rule(std::string_view text) {
         rule.only.push_back(*first);
         return rule;
     }
-    auto end = number<int32_t>(range.substr(dash + 1));
+    auto end = parse_number<int32_t>(range.substr(dash + 1));
     bool malformed = (dash > 0 && !first) || (dash + 1 < range.size() && !end);
     if (malformed) {
         return fail(ErrorCode::InvalidRequest, "Invalid rule specification: {}", text);
@@ -139,7 +129,7 @@ Result<std::vector<Rule>> read_rules(const ParsedOptions& options) {
     std::string list = options.value_or("partitions", "");
     for (std::string_view rest = list; !rest.empty();) {
         size_t comma = std::min(rest.find(','), rest.size());
-        auto partition = number<int32_t>(rest.substr(0, comma));
+        auto partition = parse_number<int32_t>(rest.substr(0, comma));
         if (!partition) {
             return fail(ErrorCode::InvalidRequest,
                         "--partitions expects a comma separated list of numeric partition ids, but "

@@ -1,11 +1,11 @@
 // kafka-producer-perf-test: sends records at a given rate and reports throughput and latency.
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 #include <thread>
 
 #include "cli/argument_parser.h"
 #include "cli/client_tool.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "client/producer.h"
 #include "runtime/clock.h"
@@ -154,13 +154,12 @@ class Statistics {
 
 Result<int64_t> number(const ParsedArguments& arguments, std::string_view flag) {
     std::string text = arguments.value_or(flag, "0");
-    int64_t value = 0;
-    auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || at != text.data() + text.size()) {
+    auto value = parse_number<int64_t>(text);
+    if (!value) {
         return fail(ErrorCode::InvalidRequest, "argument {}: could not convert '{}' to a number",
                     flag, text);
     }
-    return value;
+    return *value;
 }
 
 Result<client::Properties> producer_properties(const ParsedArguments& arguments) {

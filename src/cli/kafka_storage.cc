@@ -1,7 +1,6 @@
 // kafka-storage: format and inspect storage directories.
-#include <charconv>
-
 #include "cli/argument_parser.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "config/properties.h"
 #include "config/server_config.h"
@@ -79,20 +78,6 @@ Result<config::ServerConfig> load_config(const std::string& path) {
     return config::ServerConfig::load(properties);
 }
 
-std::string_view trim(std::string_view text) {
-    size_t from = text.find_first_not_of(' ');
-    return from == std::string_view::npos
-               ? std::string_view()
-               : text.substr(from, text.find_last_not_of(' ') - from + 1);
-}
-
-std::optional<int16_t> parse_short(std::string_view text) {
-    int16_t number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    bool is_whole = error == std::errc() && end == text.data() + text.size() && !text.empty();
-    return is_whole ? std::optional(number) : std::nullopt;
-}
-
 Result<std::pair<std::string, int16_t>> parse_name_and_level(const std::string& text) {
     size_t equals = text.find('=');
     if (equals == std::string::npos) {
@@ -100,7 +85,7 @@ Result<std::pair<std::string, int16_t>> parse_name_and_level(const std::string& 
                     "Can't parse feature=level string {}: equals sign not found.", text);
     }
     std::string_view level_text = trim(std::string_view(text).substr(equals + 1));
-    std::optional<int16_t> level = parse_short(level_text);
+    std::optional<int16_t> level = parse_number<int16_t>(level_text);
     if (!level) {
         return fail(ErrorCode::InvalidConfig,
                     "Can't parse feature=level string {}: unable to parse {} as a short.", text,
@@ -200,7 +185,7 @@ int dependencies_of(const std::string& argument, Streams& streams) {
     }
     std::string_view name = trim(std::string_view(argument).substr(0, equals));
     std::string_view level_text = trim(std::string_view(argument).substr(equals + 1));
-    std::optional<int16_t> level = parse_short(level_text);
+    std::optional<int16_t> level = parse_number<int16_t>(level_text);
     if (!level) {
         return complain(streams,
                         fmt::format("Invalid version format: {} for feature {}", level_text, name));

@@ -4,6 +4,7 @@
 
 #include "cli/client_tool.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tool_log.h"
 #include "cli/tools.h"
 #include "client/admin.h"
@@ -134,33 +135,13 @@ std::optional<std::string> check_combinations(const ParsedOptions& options) {
     return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
-    size_t first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        size_t at = text.find(separator);
-        parts.push_back(text.substr(0, at));
-        if (at == std::string_view::npos) {
-            return parts;
-        }
-        text.remove_prefix(at + 1);
-    }
-}
-
 // "1:2,2:1": replicas of partition 0, of partition 1 ...
 ToolResult<std::map<int32_t, std::vector<int32_t>>> parse_assignment(std::string_view text) {
     std::map<int32_t, std::vector<int32_t>> assignment;
     for (std::string_view replicas : split(text, ',')) {
         std::vector<int32_t> brokers;
         for (std::string_view part : split(replicas, ':')) {
-            part = trimmed(part);
+            part = trim(part);
             int32_t broker = 0;
             auto [at, error] = std::from_chars(part.data(), part.data() + part.size(), broker);
             if (error != std::errc() || at != part.data() + part.size()) {
@@ -220,13 +201,13 @@ class TopicCommand {
         }
         for (const std::string& pair : options_.values("config")) {
             size_t equals = pair.find('=');
-            std::string_view name = trimmed(std::string_view(pair).substr(0, equals));
+            std::string_view name = trim(std::string_view(pair).substr(0, equals));
             if (equals == std::string::npos || equals + 1 == pair.size()) {
                 return illegal_argument(
                     "requirement failed: Invalid topic config: all configs to be added must be in "
                     "the format \"key=val\".");
             }
-            topic.configs[std::string(name)] = trimmed(std::string_view(pair).substr(equals + 1));
+            topic.configs[std::string(name)] = trim(std::string_view(pair).substr(equals + 1));
         }
         config::ConfigMap configs(topic.configs.begin(), topic.configs.end());
         if (auto valid = config::validate_topic_configs(config::LogConfig(), configs); !valid) {
