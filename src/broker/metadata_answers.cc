@@ -207,6 +207,26 @@ Result<MetadataAnswer> answer_metadata(const Image& image, const protocol::Metad
     return answer;
 }
 
+protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequest& request,
+                                           ErrorCode error) {
+    protocol::MetadataResponse response;
+    response.error_code = to_wire(error);
+    for (const auto& topic : *request.topics) {
+        auto& out = response.topics.emplace_back();
+        out.name = topic.name.value_or("");
+        out.topic_id = topic.topic_id;
+        out.error_code = to_wire(error);
+    }
+    return response;
+}
+
+std::vector<std::string> topics_to_create(const MetadataAnswer& answer,
+                                          const protocol::MetadataRequest& request,
+                                          bool broker_allows) {
+    bool may_create = request.allow_auto_topic_creation && broker_allows;
+    return may_create ? answer.missing : std::vector<std::string>();
+}
+
 protocol::DescribeClusterResponse answer_describe_cluster(
     const Image& image, const protocol::DescribeClusterRequest& request,
     const AnswerContext& context) {

@@ -34,6 +34,16 @@ Result<MetadataAnswer> answer_metadata(const metadata::Image& image,
                                        const protocol::MetadataRequest& request,
                                        const AnswerContext& context);
 
+// The answer to a request that is wrong as a whole. Only topics named in it can be wrong, so each
+// carries the error.
+protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequest& request,
+                                           ErrorCode error);
+
+// What the first use creates: the missing topics, when both the client and the broker allow it.
+std::vector<std::string> topics_to_create(const MetadataAnswer& answer,
+                                          const protocol::MetadataRequest& request,
+                                          bool broker_allows);
+
 protocol::DescribeClusterResponse answer_describe_cluster(
     const metadata::Image& image, const protocol::DescribeClusterRequest& request,
     const AnswerContext& context);

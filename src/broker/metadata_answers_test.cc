@@ -84,6 +84,30 @@ TEST_F(MetadataAnswersTest, missing_and_illegal_names_have_their_own_errors) {
     EXPECT_EQ(answer.missing, (std::vector<std::string>{"nothing"}));
 }
 
+TEST_F(MetadataAnswersTest, first_use_creates_only_what_client_and_broker_allow) {
+    auto answer = ask(std::vector<std::string>{"nothing", "orders"});
+    protocol::MetadataRequest request;
+    request.allow_auto_topic_creation = true;
+    EXPECT_EQ(topics_to_create(answer, request, true), (std::vector<std::string>{"nothing"}));
+    EXPECT_TRUE(topics_to_create(answer, request, false).empty());
+    request.allow_auto_topic_creation = false;
+    EXPECT_TRUE(topics_to_create(answer, request, true).empty());
+    request.allow_auto_topic_creation = true;
+    EXPECT_TRUE(topics_to_create(ask(std::nullopt), request, true).empty());
+}
+
+TEST_F(MetadataAnswersTest, a_refused_request_shows_the_error_on_each_topic) {
+    protocol::MetadataRequest request;
+    request.topics.emplace();
+    request.topics->emplace_back().name = "orders";
+    request.topics->emplace_back().topic_id = kOrdersId;
+    auto response = refuse_metadata(request, ErrorCode::InvalidRequest);
+    ASSERT_EQ(response.topics.size(), 2u);
+    EXPECT_EQ(response.topics[0].name, "orders");
+    EXPECT_EQ(response.topics[1].topic_id, kOrdersId);
+    EXPECT_EQ(response.topics[1].error_code, to_wire(ErrorCode::InvalidRequest));
+}
+
 TEST_F(MetadataAnswersTest, a_fenced_broker_is_hidden_and_its_replicas_are_offline) {
     add_broker(2, true);
     auto response = ask(std::vector<std::string>{"orders"}).response;

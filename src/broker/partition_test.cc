@@ -244,6 +244,29 @@ TEST_F(PartitionTest, a_full_disk_is_a_storage_error_and_reading_goes_on) {
     EXPECT_EQ(appended->log.base_offset, Offset(1));
 }
 
+// What a reader asks after an election, to find where its history parts from the leader's
+// (KIP-320).
+TEST_F(PartitionTest, an_epoch_ends_where_the_next_begins) {
+    ASSERT_TRUE(lead(5));
+    ASSERT_TRUE(append("a"));
+    ASSERT_TRUE(append("b"));
+    ASSERT_TRUE(lead(7));
+    ASSERT_TRUE(append("c"));
+    auto end_of = [&](int32_t epoch) {
+        auto end = partition_->epoch_end(LeaderEpoch(7), LeaderEpoch(epoch));
+        return end->value_or(storage::EpochEnd{});
+    };
+    EXPECT_EQ(end_of(7), (storage::EpochEnd{LeaderEpoch(7), Offset(3)}));
+    EXPECT_EQ(end_of(6), (storage::EpochEnd{LeaderEpoch(5), Offset(2)}));
+    EXPECT_EQ(end_of(5), (storage::EpochEnd{LeaderEpoch(5), Offset(2)}));
+    EXPECT_EQ(end_of(4), (storage::EpochEnd{LeaderEpoch(4), Offset(0)}));
+    EXPECT_EQ(end_of(8), storage::EpochEnd{});
+    EXPECT_EQ(partition_->epoch_end(LeaderEpoch(5), LeaderEpoch(5)).error().code,
+              ErrorCode::FencedLeaderEpoch);
+    EXPECT_EQ(partition_->epoch_end(LeaderEpoch(8), LeaderEpoch(5)).error().code,
+              ErrorCode::UnknownLeaderEpoch);
+}
+
 TEST_F(PartitionTest, records_are_deleted_up_to_the_watermark_and_not_beyond) {
     ASSERT_TRUE(lead(0));
     ASSERT_TRUE(append("a"));
