@@ -2,8 +2,10 @@
 // promised.
 #include <random>
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
+#include "runtime/forwarding_file_system.h"
 #include "runtime/memory_file_system.h"
 #include "storage/log_fixture.h"
 
@@ -11,6 +13,55 @@ namespace moldau::storage {
 namespace {
 
 using Fault = runtime::MemoryFileSystem::Fault;
+
+// What a Log could do wrong, done below it: the sweep must notice each, or it proves nothing.
+enum class Mutation : uint8_t {
+    None,
+    NoDataSync,        // segments are never synced
+    LateDataSync,      // a segment is synced when the next one would be: the checkpoint comes first
+    NoDirectorySync,   // names are never synced
+    NoEpochSync,       // epochs are replaced without a sync
+    CheckpointTooFar,  // the recovery point says more than was synced
+};
+
+class MutantFileSystem final : public runtime::ForwardingFileSystem {
+ public:
+    MutantFileSystem(runtime::FileSystem& inner, Mutation mutation)
+        : ForwardingFileSystem(inner), mutation_(mutation) {}
+
+    Result<std::unique_ptr<runtime::File>> open(const std::string& path,
+                                                runtime::OpenMode mode) override {
+        MOLDAU_TRY(auto file, ForwardingFileSystem::open(path, mode));
+        bool data = path.ends_with(kLogSuffix);
+        bool skipped = (data && mutation_ == Mutation::NoDataSync) ||
+                       (path.ends_with(".tmp") && mutation_ == Mutation::NoEpochSync);
+        bool late = data && mutation_ == Mutation::LateDataSync;
+        if (!skipped && !late) {
+            return file;
+        }
+        return std::make_unique<Unsynced>(std::move(file), late);
+    }
+    Status sync_directory(const std::string& path) override {
+        return mutation_ == Mutation::NoDirectorySync ? Status()
+                                                      : ForwardingFileSystem::sync_directory(path);
+    }
+
+ private:
+    class Unsynced final : public runtime::ForwardingFile {
+     public:
+        Unsynced(std::unique_ptr<runtime::File> inner, bool late)
+            : ForwardingFile(std::move(inner)), late_(late) {}
+        Status sync() override {
+            bool now = late_ && std::exchange(asked_, true);
+            return now ? ForwardingFile::sync() : Status();
+        }
+
+     private:
+        const bool late_;
+        bool asked_ = false;
+    };
+    const Mutation mutation_;
+};
 
 class LogCrashTest : public LogFixture {
  protected:
@@ -84,8 +135,11 @@ class LogCrashTest : public LogFixture {
         return true;
     }
 
-    void check(const Promise& promise, const std::string& story) {
-        options_recovery_point_ = Offset(promise.flushed);
+    void check(const Promise& promise, const std::string& story,
+               Mutation mutation = Mutation::None) {
+        options_recovery_point_ = mutation == Mutation::CheckpointTooFar
+                                      ? Offset(static_cast<int64_t>(promise.records.size()))
+                                      : Offset(promise.flushed);
         auto opened = try_open(false);
         ASSERT_TRUE(opened) << story << ": " << opened.error().message;
         Offset end = log_->log_end_offset();
@@ -114,35 +168,63 @@ class LogCrashTest : public LogFixture {
         EXPECT_EQ(values(end), std::vector<std::string>{"after"}) << story;
         log_.reset();
     }
+
+    // Cuts the power at every operation of live(), in several ways, and checks what is left.
+    void sweep(Mutation mutation) {
+        auto counting = machine();
+        MutantFileSystem counted(*counting, mutation);
+        use(counted);
+        Promise whole;
+        uint64_t before = counting->operations();
+        ASSERT_TRUE(live(whole));
+        uint64_t operations = counting->operations() - before;
+        log_.reset();
+        cache_.reset();
+        ASSERT_GT(operations, 40u);
+        for (uint64_t at = 1; at <= operations; ++at) {
+            for (unsigned seed = 0; seed < 6; ++seed) {
+                auto files = machine();
+                MutantFileSystem mutant(*files, mutation);
+                use(mutant);
+                options_recovery_point_ = Offset(0);
+                files->fail_at(files->operations() + at, Fault::Crash);
+                Promise promise;
+                EXPECT_FALSE(live(promise));
+                std::mt19937_64 random(at * 1000 + seed);
+                log_.reset();
+                seed == 0 ? files->crash_losing_all() : files->crash([&] { return random(); });
+                use(*files);
+                check(promise, fmt::format("crash at operation {} seed {}", at, seed), mutation);
+                log_.reset();
+                cache_.reset();
+                if (HasFatalFailure()) {
+                    return;
+                }
+            }
+        }
+    }
 };
 
 TEST_F(LogCrashTest, a_power_cut_at_any_operation_loses_nothing_that_was_flushed) {
-    auto counting = machine();
-    use(*counting);
-    Promise whole;
-    uint64_t before = counting->operations();
-    ASSERT_TRUE(live(whole));
-    uint64_t operations = counting->operations() - before;
-    log_.reset();
-    ASSERT_GT(operations, 40u);
-    for (uint64_t at = 1; at <= operations; ++at) {
-        for (unsigned seed = 0; seed < 6; ++seed) {
-            auto files = machine();
-            use(*files);
-            files->fail_at(files->operations() + at, Fault::Crash);
-            Promise promise;
-            EXPECT_FALSE(live(promise));
-            log_.reset();
-            std::mt19937_64 random(at * 1000 + seed);
-            seed == 0 ? files->crash_losing_all() : files->crash([&] { return random(); });
-            check(promise, fmt::format("crash at operation {} seed {}", at, seed));
-            if (HasFatalFailure()) {
-                return;
-            }
-            cache_.reset();
-        }
-    }
+    sweep(Mutation::None);
 }
+
+class LogCrashMutantTest : public LogCrashTest, public ::testing::WithParamInterface<Mutation> {};
+
+TEST_P(LogCrashMutantTest, is_noticed_by_the_power_cuts) {
+    ::testing::TestPartResultArray noticed;
+    {
+        ::testing::ScopedFakeTestPartResultReporter reporter(
+            ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &noticed);
+        sweep(GetParam());
+    }
+    EXPECT_GT(noticed.size(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Mutations, LogCrashMutantTest,
+                         ::testing::Values(Mutation::NoDataSync, Mutation::LateDataSync,
+                                           Mutation::NoDirectorySync, Mutation::NoEpochSync,
+                                           Mutation::CheckpointTooFar));
 
 TEST_F(LogCrashTest, a_killed_process_loses_nothing_that_was_appended) {
     auto files = machine();
