@@ -108,6 +108,31 @@ struct MemoryFileSystem::State {
         return node;
     }
 
+    // A rename is one change: both names of what moved are decided together, and with them names
+    // that it shares with other renames. Maps each such name to the first one of its group.
+    static std::map<std::string, std::string> renamed_together(const Node& node) {
+        std::map<const Node*, std::string> held;
+        for (const auto& [name, child] : node.synced_entries) {
+            held.emplace(child.get(), name);
+        }
+        std::map<std::string, std::string> group;
+        for (const auto& [name, child] : node.entries) {
+            auto before = held.find(child.get());
+            if (before == held.end() || before->second == name) {
+                continue;
+            }
+            std::string one = group.contains(name) ? group[name] : name;
+            std::string other =
+                group.contains(before->second) ? group[before->second] : before->second;
+            group[name] = one;
+            group[before->second] = one;
+            for (auto& [member, first] : group) {
+                first = first == other ? one : first;
+            }
+        }
+        return group;
+    }
+
     void lose(Node& node, const Draw& draw) REQUIRES(mutex) {
         if (!node.is_directory) {
             lose_pages(node, draw);
@@ -121,12 +146,19 @@ struct MemoryFileSystem::State {
             names.insert(name);
         }
         std::map<std::string, std::shared_ptr<Node>> left;
+        std::map<std::string, std::string> group = renamed_together(node);
+        std::map<std::string, bool> decided;
         for (const std::string& name : names) {
             auto seen = node.entries.find(name);
             auto held = node.synced_entries.find(name);
             bool same = seen != node.entries.end() && held != node.synced_entries.end() &&
                         seen->second == held->second;
-            bool reached = same || (draw && (draw() & 1) != 0);
+            auto member = group.find(name);
+            const std::string& first = member == group.end() ? name : member->second;
+            if (!same && !decided.contains(first)) {
+                decided[first] = draw && (draw() & 1) != 0;
+            }
+            bool reached = same || decided[first];
             const auto& from = reached ? node.entries : node.synced_entries;
             if (auto found = from.find(name); found != from.end()) {
                 left.insert(*found);

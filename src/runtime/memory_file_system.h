@@ -2,7 +2,8 @@
 //
 // What was not synced may be lost by crash(): file pages since the file's last sync(), directory
 // entries since the directory's last sync_directory(). `draw` decides page by page and entry by
-// entry, so one seed is one outcome; crash_losing_all() drops all of it.
+// entry (a rename's two names as one), so one seed is one outcome; crash_losing_all() drops all of
+// it.
 // Every operation that changes something has a number, from 1; faults are set by number.
 // Files open at a crash keep failing afterwards. Thread-safe.
 #pragma once
