@@ -29,7 +29,8 @@ namespace {
 
 runtime::Logger log("kafka.server.BrokerServer");
 
-constexpr size_t kDiskThreads = 2;
+// Cold reads and openings, beside flushes and periodic work.
+constexpr size_t kDiskThreads = 4;
 // A fetch session that was used within this time keeps its place (KIP-227).
 constexpr Duration kSessionIdleMin = seconds(120);
 constexpr Duration kDeletionInterval = seconds(10);

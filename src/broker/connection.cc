@@ -47,7 +47,15 @@ void Connection::on_frames(std::vector<Bytes>& frames) {
 }
 
 bool Connection::has_room() const {
-    return slots_.size() < kInFlightMax && stream_->pending_bytes() + held_bytes_ < kOutputBytesMax;
+    return !held_ && slots_.size() < kInFlightMax &&
+           stream_->pending_bytes() + held_bytes_ < kOutputBytesMax;
+}
+
+void Connection::release() {
+    held_ = false;
+    if (!backlog_.empty()) {
+        loop_.post([self = shared_from_this()] { self->work_off_backlog(); });
+    }
 }
 
 // Returns false when the connection was closed.

@@ -53,6 +53,9 @@ class Connection final : public runtime::FrameHandler,
     // From any thread.
     void close_from_anywhere();
     void on_abandoned(uint64_t sequence, runtime::Task task);
+    // On the loop: between the two, no further request is handled.
+    void hold() { held_ = true; }
+    void release();
 
     runtime::LoopThread& loop() const { return loop_; }
     const ListenerInfo& listener() const { return *listener_; }
@@ -97,6 +100,7 @@ class Connection final : public runtime::FrameHandler,
     size_t held_bytes_ = 0;        // answers that wait for an earlier one
     std::deque<Bytes> backlog_;    // frames beyond the bounds
     std::atomic<bool> closed_{false};
+    bool held_ = false;
     bool working_ = false;  // inside on_frames or work_off_backlog
 };
 

@@ -69,7 +69,9 @@ Status Partition::metadata_changed(BrokerId leader, replication::Registration re
         return {};  // opened by the first use
     }
     MOLDAU_CHECK(ensure_open());
-    begin_leadership();
+    if (!leader_) {
+        begin_leadership();
+    }
     settle(0, after);
     return {};
 }
@@ -131,6 +133,10 @@ void Partition::stop() {
     Aftermath after;
     MutexLock lock(mutex_);
     stopped_ = true;
+    // Whoever removes the log next must not meet one that is just being opened.
+    while (opening_) {
+        opened_.wait(mutex_.native());
+    }
     leader_.reset();
     leader_id_ = kNoBroker;
     log_.reset();
@@ -139,6 +145,9 @@ void Partition::stop() {
 }
 
 Status Partition::ensure_open() {
+    while (opening_) {
+        opened_.wait(mutex_.native());
+    }
     if (log_ != nullptr) {
         return {};
     }
@@ -149,7 +158,12 @@ Status Partition::ensure_open() {
     if (directory_.high != 0 || directory_.low >= 100) {
         directory = directory_;
     }
+    opening_ = true;
+    mutex_.unlock();
     auto opened = context_.logs->get_or_create(topic_partition_, topic_id_, directory);
+    mutex_.lock();
+    opening_ = false;
+    opened_.notify_all();
     if (!opened) {
         MOLDAU_LOG_ERROR(log, "Cannot open the log of {}: {}", topic_partition_,
                          opened.error().message);
@@ -176,7 +190,8 @@ void Partition::begin_leadership() {
     submit_proposal();
 }
 
-Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_epoch) {
+Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_epoch,
+                                     bool may_wait) {
     LeaderEpoch epoch = registration_.leader_epoch;
     if (current_leader_epoch && *current_leader_epoch < epoch) {
         return fail(ErrorCode::FencedLeaderEpoch,
@@ -192,11 +207,20 @@ Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_e
         return fail(ErrorCode::NotLeaderOrFollower, "not the leader: partition={} leader={}",
                     topic_partition_, leader_id_);
     }
-    if (!leader_) {
+    if (!leader_) [[unlikely]] {
+        if (log_ == nullptr && !may_wait) {
+            return fail(storage::would_wait());
+        }
         MOLDAU_CHECK(ensure_open());
-        begin_leadership();
-        MutexLock log_lock(log_->mutex());
-        log_->set_high_watermark(leader_->high_watermark());
+        if (stopped_ || leader_id_ != context_.local) {
+            return fail(ErrorCode::NotLeaderOrFollower, "not the leader: partition={} leader={}",
+                        topic_partition_, leader_id_);
+        }
+        if (!leader_) {
+            begin_leadership();
+            MutexLock log_lock(log_->mutex());
+            log_->set_high_watermark(leader_->high_watermark());
+        }
     }
     return log_.get();
 }
@@ -209,7 +233,7 @@ std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes
     };
     Aftermath after;
     MutexLock lock(mutex_);
-    auto led_log = led(std::nullopt);
+    auto led_log = led(std::nullopt, request.may_wait);
     if (!led_log) {
         return refuse(std::move(led_log).error());
     }
@@ -364,15 +388,37 @@ void Partition::flush_ended(const storage::FlushTask& task, const Status& outcom
 
 Result<PartitionRead> Partition::read(const ReadRequest& request) {
     MutexLock lock(mutex_);
-    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch));
+    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch, request.may_wait));
     return read_locked(*target, request);
+}
+
+void Partition::open() {
+    MutexLock lock(mutex_);
+    (void)led(std::nullopt);
+}
+
+void Partition::warm_up(const ReadRequest& request) {
+    std::shared_ptr<storage::Log> target;
+    {
+        MutexLock lock(mutex_);
+        if (!led(request.current_leader_epoch)) {
+            return;
+        }
+        target = log_;
+    }
+    (void)target->warm_up(request.fetch_offset, request.bytes_max, request.bound);
+}
+
+bool Partition::is_open() const {
+    MutexLock lock(mutex_);
+    return log_ != nullptr || leader_id_ != context_.local;
 }
 
 Result<PartitionRead> Partition::read_as_follower(const ReadRequest& request,
                                                   const replication::FollowerFetch& fetch) {
     Aftermath after;
     MutexLock lock(mutex_);
-    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch));
+    MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch, request.may_wait));
     if (std::ranges::find(registration_.replicas, fetch.replica) == registration_.replicas.end()) {
         return fail(ErrorCode::UnknownLeaderEpoch,
                     "fetch by a broker outside the assignment: partition={} broker={}",
@@ -408,8 +454,8 @@ Result<PartitionRead> Partition::read_locked(storage::Log& target, const ReadReq
             return read;
         }
     }
-    auto got =
-        target.read(request.fetch_offset, request.bytes_max, request.bound, request.min_one_batch);
+    auto got = target.read(request.fetch_offset, request.bytes_max, request.bound,
+                           request.min_one_batch, request.may_wait);
     if (!got) {
         return fail(for_clients(std::move(got).error()));
     }

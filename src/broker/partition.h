@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -89,6 +90,9 @@ struct ReadRequest {
     std::optional<LeaderEpoch> last_fetched_epoch;
     storage::ReadBound bound = storage::ReadBound::HighWatermark;
     bool min_one_batch = true;
+    // Otherwise storage::would_wait() is the answer when a disk would have to be waited for:
+    // then warm_up() on the disk pool and ask again.
+    bool may_wait = true;
 };
 
 struct PartitionRead {
@@ -101,6 +105,8 @@ struct AppendRequest {
     record::AppendOrigin origin = record::AppendOrigin::Client;
     // acks=-1: refused while the in-sync set is below min.insync.replicas.
     bool all_replicas = true;
+    // Otherwise storage::would_wait() is the answer when the log is not open: then open().
+    bool may_wait = true;
 };
 
 struct AppendOutcome {
@@ -132,6 +138,14 @@ class Partition : public std::enable_shared_from_this<Partition> {
     void proposal_rejected();
     // The partition is no more: everything waiting is woken and fails.
     void stop();
+
+    // Opens the log, or reads into memory what read(request) needs. They wait for the disk, and
+    // nobody who uses the partition meanwhile waits with them. For the disk pool. What fails here
+    // fails again when it is asked for.
+    void open();
+    void warm_up(const ReadRequest& request);
+    // Whether the calls below can do without waiting for the log to open.
+    bool is_open() const;
 
     // --- Errors of all that follows: NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch,
     // KafkaStorageError, and those of storage::Log.
@@ -199,9 +213,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
         ~Aftermath();
     };
 
+    // Lets go of the lock while the log opens: look at everything again.
     Status ensure_open() REQUIRES(mutex_);
     // The open log, when this broker leads and the reader's epoch is ours.
-    Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch) REQUIRES(mutex_);
+    Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch, bool may_wait = true)
+        REQUIRES(mutex_);
     void begin_leadership() REQUIRES(mutex_);
     void submit_proposal() REQUIRES(mutex_);
     // Tells log and waiters how far the watermark is; `bytes` were appended just now.
@@ -228,6 +244,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     replication::Registration registration_ GUARDED_BY(mutex_);
     Uuid directory_ GUARDED_BY(mutex_);
     bool stopped_ GUARDED_BY(mutex_) = false;
+    bool opening_ GUARDED_BY(mutex_) = false;  // on some thread, without the lock
+    std::condition_variable_any opened_;
     std::optional<replication::PartitionLeader> leader_ GUARDED_BY(mutex_);
     std::vector<ParkedFetch> fetch_waiters_ GUARDED_BY(mutex_);
     std::vector<ProduceWaiter> produce_waiters_ GUARDED_BY(mutex_);

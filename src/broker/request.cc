@@ -90,6 +90,14 @@ void Request::refuse(const Error& error) {
     close();
 }
 
+void Request::hold_connection() {
+    connection_->hold();
+}
+
+void Request::release_connection() {
+    connection_->release();
+}
+
 void Request::on_abandoned(runtime::Task task) {
     connection_->on_abandoned(sequence_, std::move(task));
 }

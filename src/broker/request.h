@@ -98,6 +98,11 @@ class Request {
     // Parked requests let go of what they hold there.
     void on_abandoned(runtime::Task task);
 
+    // Until release_connection(), later requests of the connection wait unhandled: this one must
+    // not be overtaken. On the loop, in pairs.
+    void hold_connection();
+    void release_connection();
+
     // ApiVersions tells what the client is (KIP-511).
     void set_client_software(std::string name, std::string version);
 

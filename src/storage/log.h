@@ -198,8 +198,13 @@ class Log {
     Result<AppendResult> append_as_follower(const Bytes& records, LeaderEpoch leader_epoch,
                                             TimestampMs now);
 
-    // Errors: OffsetOutOfRange when `start` is below log_start or above log_end.
-    Result<LogRead> read(Offset start, int64_t bytes_max, ReadBound bound, bool min_one_batch);
+    // Errors: OffsetOutOfRange when `start` is below log_start or above log_end; with `may_wait`
+    // false would_wait() when the answer is not in memory: then warm_up() and try again.
+    Result<LogRead> read(Offset start, int64_t bytes_max, ReadBound bound, bool min_one_batch,
+                         bool may_wait = true);
+    // Reads into memory what such a read needs. Takes mutex() itself, and never while it waits for
+    // the device. For the disk pool.
+    Status warm_up(Offset start, int64_t bytes_max, ReadBound bound) EXCLUDES(mutex_);
     // About how many bytes a reader at `from` could be given now; cheap, for min.bytes.
     int64_t bytes_available(Offset from, ReadBound bound);
 
@@ -291,7 +296,7 @@ class Log {
     Status start_segment(Offset base, TimestampMs now);
     Result<std::optional<TimestampMatch>> find_max_timestamp();
     Status collect_aborted(Offset start, const Segment::ReadResult& read, size_t segment,
-                           LogRead& result);
+                           bool may_wait, LogRead& result);
 
     Status take_producer_snapshot();
     // Makes the producer state that of the log up to `end`: newest usable snapshot, then the

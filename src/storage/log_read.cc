@@ -9,6 +9,8 @@ namespace moldau::storage {
 
 namespace {
 
+// Read at once when nothing but the page cache wants it.
+constexpr size_t kWarmBytes = 256 * 1024;
 constexpr Offset kUnbounded{std::numeric_limits<int64_t>::max()};
 
 }  // namespace
@@ -25,7 +27,8 @@ Offset Log::bound_offset(ReadBound bound) const {
     return log_start_offset_;
 }
 
-Result<LogRead> Log::read(Offset start, int64_t bytes_max, ReadBound bound, bool min_one_batch) {
+Result<LogRead> Log::read(Offset start, int64_t bytes_max, ReadBound bound, bool min_one_batch,
+                          bool may_wait) {
     MOLDAU_CHECK(check_usable());
     LogRead result;
     result.log_start_offset = log_start_offset_;
@@ -51,11 +54,13 @@ Result<LogRead> Log::read(Offset start, int64_t bytes_max, ReadBound bound, bool
         }
         Offset segment_end =
             i + 1 < segments_.size() ? segments_[i + 1]->base_offset() : log_end_offset_;
-        auto read =
-            segment.read(start, end >= segment_end ? kUnbounded : end, bytes_max, min_one_batch);
-        keep_warm(segment);
+        auto read = segment.read(start, end >= segment_end ? kUnbounded : end, bytes_max,
+                                 min_one_batch, may_wait);
+        if (segment.indexes_in_memory()) {
+            keep_warm(segment);
+        }
         if (!read) {
-            if (read.error().code == ErrorCode::CorruptMessage) {
+            if (read.error().code == ErrorCode::CorruptMessage || is_would_wait(read.error())) {
                 return fail(read.error());
             }
             return fail(refused(read.error(), "segment cannot be read"));
@@ -64,7 +69,7 @@ Result<LogRead> Log::read(Offset start, int64_t bytes_max, ReadBound bound, bool
             continue;
         }
         if (bound == ReadBound::LastStable) {
-            MOLDAU_CHECK(collect_aborted(start, *read, i, result));
+            MOLDAU_CHECK(collect_aborted(start, *read, i, may_wait, result));
         }
         result.first_too_large = read->too_large;
         result.records = std::move(read->records);
@@ -74,7 +79,10 @@ Result<LogRead> Log::read(Offset start, int64_t bytes_max, ReadBound bound, bool
 }
 
 Status Log::collect_aborted(Offset start, const Segment::ReadResult& read, size_t segment,
-                            LogRead& result) {
+                            bool may_wait, LogRead& result) {
+    if (!may_wait && !segments_[segment]->indexes_in_memory()) {
+        return fail(would_wait());
+    }
     auto upper = segments_[segment]->upper_bound_offset(read.position,
                                                         static_cast<int64_t>(read.records.size()));
     if (!upper) {
@@ -84,6 +92,9 @@ Status Log::collect_aborted(Offset start, const Segment::ReadResult& read, size_
                         : (segment + 1 < segments_.size() ? segments_[segment + 1]->base_offset()
                                                           : log_end_offset_);
     for (size_t i = segment; i < segments_.size(); ++i) {
+        if (!may_wait && !segments_[i]->transactions_in_memory()) {
+            return fail(would_wait());
+        }
         auto transactions = transactions_of(i);
         if (!transactions) {
             return fail(refused(transactions.error(), "transaction index cannot be read"));
@@ -95,6 +106,56 @@ Status Log::collect_aborted(Offset start, const Segment::ReadResult& read, size_
     std::sort(
         result.aborted.begin(), result.aborted.end(),
         [](const AbortedTxn& a, const AbortedTxn& b) { return a.first_offset < b.first_offset; });
+    return {};
+}
+
+Status Log::warm_up(Offset start, int64_t bytes_max, ReadBound bound) {
+    runtime::FileSystem& files = context_.cache->files();
+    std::vector<std::string> cold;
+    {
+        MutexLock lock(mutex_);
+        MOLDAU_CHECK(check_usable());
+        size_t first = segment_index_for(start);
+        if (!segments_[first]->indexes_in_memory()) {
+            cold.push_back(segments_[first]->path(kOffsetIndexSuffix));
+            cold.push_back(segments_[first]->path(kTimeIndexSuffix));
+        }
+        for (size_t i = first; bound == ReadBound::LastStable && i < segments_.size(); ++i) {
+            if (!segments_[i]->transactions_in_memory()) {
+                cold.push_back(segments_[i]->path(kTransactionIndexSuffix));
+            }
+        }
+    }
+    for (const std::string& path : cold) {
+        (void)files.read_file(path);  // what is missing or damaged is found again below
+    }
+    std::shared_ptr<runtime::File> data;
+    int64_t from = 0;
+    int64_t end = 0;
+    {
+        MutexLock lock(mutex_);
+        MOLDAU_CHECK(check_usable());
+        size_t first = segment_index_for(start);
+        Segment& segment = *segments_[first];
+        MOLDAU_TRY(from, segment.position_hint(start));
+        MOLDAU_CHECK(segment.load_indexes());
+        keep_warm(segment);
+        for (size_t i = first; bound == ReadBound::LastStable && i < segments_.size(); ++i) {
+            MOLDAU_TRY([[maybe_unused]] auto known, transactions_of(i));
+        }
+        MOLDAU_TRY(data, segment.data_file());
+        end = std::min(segment.size(), from + bytes_max + config_->index_interval_bytes);
+    }
+    Buffer window;
+    window.resize(kWarmBytes);
+    // A batch may be larger than the limit: then its rest is waited for.
+    while (from < end) {
+        MOLDAU_TRY(size_t got, data->read(window.span(), static_cast<uint64_t>(from)));
+        if (got == 0) {
+            break;
+        }
+        from += static_cast<int64_t>(got);
+    }
     return {};
 }
 

@@ -141,7 +141,8 @@ std::optional<std::pair<int64_t, int64_t>> Segment::recent_extent(Offset first_o
 }
 
 Status Segment::for_each_header(
-    int64_t position, const std::function<bool(const record::BatchHeader&, int64_t)>& visit) {
+    int64_t position, const std::function<bool(const record::BatchHeader&, int64_t)>& visit,
+    bool may_wait) {
     if (position >= size_) {
         return {};
     }
@@ -154,12 +155,14 @@ Status Segment::for_each_header(
             position < window_at) {
             auto want = static_cast<size_t>(
                 std::min<int64_t>(static_cast<int64_t>(window.size()), size_ - position));
+            auto target = std::span(window).first(want);
+            auto at = static_cast<uint64_t>(position);
             MOLDAU_TRY(size_t got,
-                       file->read(std::span(window).first(want), static_cast<uint64_t>(position)));
+                       may_wait ? file->read(target, at) : file->read_cached(target, at));
             window_at = position;
             window_bytes = static_cast<int64_t>(got);
             if (got < record::kBatchHeaderBytes) {
-                return fail(malformed(position));
+                return fail(may_wait || got == want ? malformed(position) : would_wait());
             }
         }
         auto header = record::BatchHeader::read(window.data() + (position - window_at));
@@ -174,17 +177,22 @@ Status Segment::for_each_header(
     return {};
 }
 
-Result<std::optional<Segment::Located>> Segment::locate(Offset target) {
+Result<std::optional<Segment::Located>> Segment::locate(Offset target, bool may_wait) {
+    if (!may_wait && !indexes_in_memory()) {
+        return fail(would_wait());
+    }
     MOLDAU_CHECK(load_indexes());
     std::optional<Located> found;
-    MOLDAU_CHECK(for_each_header(offset_index_->lookup(target).position,
-                                 [&](const record::BatchHeader& header, int64_t position) {
-                                     if (header.last_offset() < target) {
-                                         return true;
-                                     }
-                                     found = Located{position, header};
-                                     return false;
-                                 }));
+    MOLDAU_CHECK(for_each_header(
+        offset_index_->lookup(target).position,
+        [&](const record::BatchHeader& header, int64_t position) {
+            if (header.last_offset() < target) {
+                return true;
+            }
+            found = Located{position, header};
+            return false;
+        },
+        may_wait));
     return found;
 }
 
@@ -217,15 +225,27 @@ Result<Buffer> Segment::read_exactly(int64_t position, int64_t bytes) {
     return buffer;
 }
 
+Result<Buffer> Segment::read_cached(int64_t position, int64_t bytes, int64_t bytes_min) {
+    MOLDAU_TRY(auto file, data_.get());
+    Buffer buffer;
+    buffer.resize(static_cast<size_t>(bytes));
+    MOLDAU_TRY(size_t got, file->read_cached(buffer.span(), static_cast<uint64_t>(position)));
+    if (static_cast<int64_t>(got) < bytes_min) {
+        return fail(would_wait());
+    }
+    buffer.resize(got);
+    return buffer;
+}
+
 Result<Segment::ReadResult> Segment::read(Offset start, Offset offset_end, int64_t bytes_max,
-                                          bool min_one) {
+                                          bool min_one, bool may_wait) {
     ReadResult result;
     int64_t first_end = 0;
     if (auto extent = recent_extent(start)) {
         result.position = extent->first;
         first_end = extent->second;
     } else {
-        MOLDAU_TRY(auto located, locate(start));
+        MOLDAU_TRY(auto located, locate(start, may_wait));
         if (!located) {
             return result;
         }
@@ -242,7 +262,10 @@ Result<Segment::ReadResult> Segment::read(Offset start, Offset offset_end, int64
         limit = first_end - result.position;
     }
     int64_t length = std::min(limit, size_ - result.position);
-    MOLDAU_TRY(Buffer buffer, read_exactly(result.position, length));
+    MOLDAU_TRY(Buffer buffer, may_wait
+                                  ? read_exactly(result.position, length)
+                                  : read_cached(result.position, length,
+                                                std::min(length, first_end - result.position)));
     Bytes records = std::move(buffer).freeze();
 
     // Cut before the first batch that must not be seen yet.

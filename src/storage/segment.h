@@ -50,6 +50,14 @@ struct BatchExtent {
     uint32_t size_in_bytes = 0;
 };
 
+// The answer of a read that must not wait when it would have to; nothing was done.
+inline Error would_wait() {
+    return {ErrorCode::OperationNotAttempted, "not in memory"};
+}
+inline bool is_would_wait(const Error& error) {
+    return error.code == ErrorCode::OperationNotAttempted;
+}
+
 class Segment {
  public:
     // Makes the data file, which must not exist, with `preallocated_bytes` of zeros.
@@ -79,8 +87,10 @@ class Segment {
     };
     // Stops before the first batch that begins at or after `offset_end`. With `min_one`, the first
     // batch is returned whole even when larger than `bytes_max`; without it, a first batch that
-    // does not fit is left out.
-    Result<ReadResult> read(Offset start, Offset offset_end, int64_t bytes_max, bool min_one);
+    // does not fit is left out. With `may_wait` false only what is in memory is read, perhaps less
+    // than there is; would_wait() when that is not even one batch.
+    Result<ReadResult> read(Offset start, Offset offset_end, int64_t bytes_max, bool min_one,
+                            bool may_wait = true);
 
     // Position and header of the first batch whose last offset is at or above `target`.
     struct Located {
@@ -89,7 +99,7 @@ class Segment {
 
         int64_t end() const { return position + static_cast<int64_t>(header.size_in_bytes()); }
     };
-    Result<std::optional<Located>> locate(Offset target);
+    Result<std::optional<Located>> locate(Offset target, bool may_wait = true);
     // Approximate: where the index says reading for `target` starts.
     Result<int64_t> position_hint(Offset target);
     // An offset above every record in the `bytes` bytes from `position` on; nullopt when unknown.
@@ -97,7 +107,8 @@ class Segment {
 
     // Calls `visit` for the header of each batch from `position` on, until it returns false.
     Status for_each_header(int64_t position,
-                           const std::function<bool(const record::BatchHeader&, int64_t)>& visit);
+                           const std::function<bool(const record::BatchHeader&, int64_t)>& visit,
+                           bool may_wait = true);
     // One whole batch of which position and header are known.
     Result<record::BatchView> read_batch(const Located& located);
 
@@ -145,6 +156,11 @@ class Segment {
     // makes it anew from the records and sets it.
     Result<const TransactionIndex*> transactions();
     Status set_transactions(TransactionIndex index);
+    // Whether indexes and transactions can be asked without a read.
+    bool indexes_in_memory() const { return offset_index_.has_value(); }
+    bool transactions_in_memory() const { return txn_index_.has_value(); }
+    std::string path(std::string_view suffix) const;
+    Result<std::shared_ptr<runtime::File>> data_file() { return data_.get(); }
 
     // Reads the indexes unless they are in memory; builds them anew when they are missing or
     // damaged.
@@ -168,12 +184,13 @@ class Segment {
  private:
     Segment(FileCache& cache, std::string dir, Offset base, int64_t size, SegmentLimits limits);
 
-    std::string path(std::string_view suffix) const;
     Status rebuild_indexes();
     void index_batch(const BatchExtent& batch, int64_t position);
     bool plausible(const record::BatchHeader& header, int64_t position) const;
     Error malformed(int64_t position) const;
     Result<Buffer> read_exactly(int64_t position, int64_t bytes);
+    // What of it is in memory, at least `bytes_min`.
+    Result<Buffer> read_cached(int64_t position, int64_t bytes, int64_t bytes_min);
     // Where a batch begins and ends, if it was written lately.
     std::optional<std::pair<int64_t, int64_t>> recent_extent(Offset first_offset) const;
     Status write_index_file(std::string_view suffix, const Bytes& content);

@@ -69,7 +69,6 @@ Status Segment::rebuild_indexes() {
 }
 
 Result<const TransactionIndex*> Segment::transactions() {
-    MOLDAU_CHECK(load_indexes());
     if (transactions_lost_) {
         return fail(ErrorCode::CorruptMessage, "transaction index is missing: base={}", base_);
     }
@@ -77,6 +76,11 @@ Result<const TransactionIndex*> Segment::transactions() {
         auto content = cache_.files().read_file(path(kTransactionIndexSuffix));
         if (!content && !runtime::is_missing(content.error())) {
             return fail(content.error());
+        }
+        if (!content && !offset_index_ && size_ > 0 &&
+            !cache_.files().exists(path(kOffsetIndexSuffix))) {
+            transactions_lost_ = true;
+            return transactions();
         }
         if (!content) {
             txn_index_.emplace();

@@ -7,6 +7,7 @@
 #include "metadata/topic_name.h"
 #include "protocol/views/produce.h"
 #include "record/batch.h"
+#include "runtime/disk_pool.h"
 #include "runtime/logging.h"
 
 namespace moldau::broker {
@@ -192,35 +193,49 @@ ErrorCode check_records(const ProduceRequestView::PartitionProduceData& data, in
     return header.is_transactional() ? ErrorCode::InvalidTxnState : ErrorCode::None;
 }
 
-// Appends one partition's records and fills its answer. Returns what to wait for, if anything.
-std::optional<Awaited> append(Broker& broker, const Request& request, int16_t acks,
-                              std::string_view topic, const Uuid& topic_id,
-                              const ProduceRequestView::PartitionProduceData& data,
-                              PartitionAnswer& out) {
+// One produce request on its way through its partitions.
+struct Progress {
+    Request request;
+    ProduceResponse response;
+    std::vector<Awaited> awaited;
+    // The partition to append next.
+    size_t topic = 0;
+    size_t index = 0;
+};
+
+// Appends one partition's records and fills its answer, and notes what to wait for. Returns the
+// partition when its log is not open and nothing was done.
+std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_t acks,
+                                  std::string_view topic, const Uuid& topic_id,
+                                  const ProduceRequestView::PartitionProduceData& data,
+                                  PartitionAnswer& out, std::vector<Awaited>& awaited) {
     out.index = data.index;
     auto partition = request.version() >= kTopicIdsSince
                          ? find_partition(broker, topic_id, data.index)
                          : find_partition(broker, topic, data.index);
     if (!partition) {
         refuse(out, partition.error().code);
-        return std::nullopt;
+        return nullptr;
     }
     if (ErrorCode wrong = check_records(data, request.version()); wrong != ErrorCode::None) {
         refuse(out, wrong);
-        return std::nullopt;
+        return nullptr;
     }
     if (acks < -1 || acks > 1) {
         refuse(out, ErrorCode::InvalidRequiredAcks);
-        return std::nullopt;
+        return nullptr;
     }
     if (metadata::is_internal_topic((*partition)->topic_partition().topic) &&
         request.client_id() != kAdminClient) {
         refuse(out, ErrorCode::InvalidTopicException);
-        return std::nullopt;
+        return nullptr;
     }
-    auto appended =
-        (*partition)
-            ->append(protocol::share(request.body(), *data.records), {.all_replicas = acks == -1});
+    auto appended = (*partition)
+                        ->append(protocol::share(request.body(), *data.records),
+                                 {.all_replicas = acks == -1, .may_wait = false});
+    if (!appended && storage::is_would_wait(appended.error().error)) {
+        return std::move(*partition);
+    }
     if (!appended) {
         const storage::AppendError& error = appended.error();
         MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}",
@@ -235,56 +250,97 @@ std::optional<Awaited> append(Broker& broker, const Request& request, int16_t ac
         if (!error.records.empty()) {
             out.error_message = error.error.message;
         }
-        return std::nullopt;
+        return nullptr;
     }
     out.base_offset = appended->log.base_offset.value();
     out.log_append_time_ms = appended->log.log_append_time;
     out.log_start_offset = appended->log.log_start_offset.value();
     if (acks == 0 || (acks == 1 ? appended->flushed : appended->committed)) {
-        return std::nullopt;
+        return nullptr;
     }
-    return Awaited{std::move(*partition), appended->log.last_offset + 1, 0, 0};
+    awaited.push_back({std::move(*partition), appended->log.last_offset + 1, 0, 0});
+    return nullptr;
 }
 
-}  // namespace
+void run(Broker& broker, Progress progress);
 
-void handle_produce(Broker& broker, Request request) {
+// Opens the partition's log on the disk pool and goes on from there. No later request of the
+// connection may come before this one.
+void run_when_open(Broker& broker, Progress progress, std::shared_ptr<Partition> partition) {
+    progress.request.hold_connection();
+    auto waiting = std::make_shared<Progress>(std::move(progress));
+    broker.disk->submit([&broker, waiting, partition = std::move(partition)] {
+        partition->open();
+        waiting->request.loop().post([&broker, waiting] {
+            waiting->request.release_connection();
+            run(broker, std::move(*waiting));
+        });
+    });
+}
+
+void run(Broker& broker, Progress progress) {
+    Request& request = progress.request;
     auto message = request.view<ProduceRequestView>();
     if (!message) {
         return;
     }
-    ProduceResponse response;
+    ProduceResponse& response = progress.response;
     // Without a transactional id nobody may write transactional records.
     bool forbidden = !message->transactional_id && has_transactional_records(*message);
-    std::vector<Awaited> awaited;
     response.responses.reserve(message->topic_data.size());
+    size_t number = 0;
     for (const auto& topic : message->topic_data) {
-        auto& topic_out = response.responses.emplace_back();
-        topic_out.name = topic.name;
-        topic_out.topic_id = topic.topic_id;
-        topic_out.partition_responses.reserve(topic.partition_data.size());
+        if (number++ < progress.topic) {
+            continue;
+        }
+        if (response.responses.size() < number) {
+            auto& fresh = response.responses.emplace_back();
+            fresh.name = topic.name;
+            fresh.topic_id = topic.topic_id;
+            fresh.partition_responses.reserve(topic.partition_data.size());
+        }
+        auto& topic_out = response.responses.back();
+        size_t index = 0;
         for (const auto& data : topic.partition_data) {
+            if (index++ < progress.index) {
+                continue;
+            }
             auto& out = topic_out.partition_responses.emplace_back();
             if (forbidden) {
                 out.index = data.index;
                 refuse(out, ErrorCode::TransactionalIdAuthorizationFailed);
                 continue;
             }
-            auto wait =
-                append(broker, request, message->acks, topic.name, topic.topic_id, data, out);
-            if (wait) {
-                wait->topic = response.responses.size() - 1;
-                wait->index = topic_out.partition_responses.size() - 1;
-                awaited.push_back(std::move(*wait));
+            size_t waits = progress.awaited.size();
+            auto closed = append(broker, request, message->acks, topic.name, topic.topic_id, data,
+                                 out, progress.awaited);
+            if (closed != nullptr) [[unlikely]] {
+                topic_out.partition_responses.pop_back();
+                progress.topic = number - 1;
+                progress.index = index - 1;
+                return run_when_open(broker, std::move(progress), std::move(closed));
+            }
+            if (progress.awaited.size() > waits) {
+                progress.awaited.back().topic = number - 1;
+                progress.awaited.back().index = topic_out.partition_responses.size() - 1;
             }
         }
+        progress.index = 0;
     }
-    if (awaited.empty()) {
+    if (progress.awaited.empty()) {
         return answer(broker, request, response, message->acks);
     }
-    std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), message->acks,
-                                     std::move(awaited))
-        ->start(milliseconds(std::max(message->timeout_ms, 0)));
+    Duration timeout = milliseconds(std::max(message->timeout_ms, 0));
+    int16_t acks = message->acks;
+    std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), acks,
+                                     std::move(progress.awaited))
+        ->start(timeout);
+}
+
+}  // namespace
+
+void handle_produce(Broker& broker, Request request) {
+    run(broker, Progress{.request = std::move(request), .response = {}, .awaited = {}});
 }
 
 }  // namespace moldau::broker

@@ -6,6 +6,7 @@
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
 #include "protocol/views/fetch.h"
+#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -21,6 +22,8 @@ constexpr int16_t kNoStorageErrorUntil = 5;
 constexpr int8_t kReadCommitted = 1;
 // Appends that come between reading and parking send the request back to reading this often.
 constexpr int kParkAttempts = 4;
+// What was read into memory may be gone before it is used. After so many times the loop waits.
+constexpr int kWarmUps = 3;
 
 struct FetchParameters {
     int32_t replica_id = -1;
@@ -52,6 +55,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
         std::shared_ptr<Partition> partition;
         ErrorCode error = ErrorCode::None;
         PartitionRead read;
+        // Set when the read would have to wait: what to read into memory first.
+        std::optional<ReadRequest> cold;
     };
 
     // Told by the partitions, on any thread; brings the operation back on its loop.
@@ -70,6 +75,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     void read_all();
     Result read(const FetchTarget& target, int64_t bytes_left, bool min_one_batch);
     bool must_answer_now() const;
+    // Reads what is cold into memory on the disk pool, then runs again.
+    void warm_up();
     bool park();
     void unpark();
     void look_again();
@@ -86,14 +93,20 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     std::vector<Result> results_;
     int64_t bytes_ = 0;
     bool failed_ = false;
+    bool cold_ = false;  // one of results_ is
+    int warm_ups_ = 0;
     std::shared_ptr<Waiter> waiter_;
     runtime::Timer timer_;
     bool abandonable_ = false;
+    bool abandoned_ = false;
 };
 
 void FetchOperation::run() {
     for (int attempt = 0; attempt < kParkAttempts; ++attempt) {
         read_all();
+        if (cold_) [[unlikely]] {
+            return warm_up();
+        }
         if (must_answer_now()) {
             return answer();
         }
@@ -114,12 +127,34 @@ void FetchOperation::read_all() {
     results_.reserve(context_.targets().size());
     bytes_ = 0;
     failed_ = false;
+    cold_ = false;
     for (const FetchTarget& target : context_.targets()) {
         Result& result =
             results_.emplace_back(read(target, parameters_.bytes_max - bytes_, bytes_ == 0));
         bytes_ += static_cast<int64_t>(result.read.log.records.size());
         failed_ = failed_ || result.error != ErrorCode::None || result.read.diverging;
+        cold_ = cold_ || result.cold;
     }
+}
+
+void FetchOperation::warm_up() {
+    ++warm_ups_;
+    std::vector<std::pair<std::shared_ptr<Partition>, ReadRequest>> cold;
+    for (Result& result : results_) {
+        if (result.cold) {
+            cold.emplace_back(std::move(result.partition), *result.cold);
+        }
+    }
+    broker_.disk->submit([self = shared_from_this(), cold = std::move(cold)] {
+        for (const auto& [partition, request] : cold) {
+            partition->warm_up(request);
+        }
+        self->loop_.post([self] {
+            if (!self->abandoned_) {
+                self->run();
+            }
+        });
+    });
 }
 
 FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t bytes_left,
@@ -141,6 +176,7 @@ FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t b
         .last_fetched_epoch = epoch_of_wire(target.last_fetched_epoch),
         .bound = parameters_.bound,
         .min_one_batch = min_one_batch,
+        .may_wait = warm_ups_ >= kWarmUps,
     };
     auto read = [&] {
         if (!parameters_.from_follower()) {
@@ -159,6 +195,10 @@ FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t b
                                   parameters_.replica_epoch == replica->epoch)});
     }();
     if (!read) {
+        if (storage::is_would_wait(read.error())) {
+            result.cold = wanted;
+            return result;
+        }
         result.error = read.error().code;
         return result;
     }
@@ -221,6 +261,7 @@ void FetchOperation::look_again() {
 }
 
 void FetchOperation::abandon() {
+    abandoned_ = true;
     if (waiter_ != nullptr) {
         waiter_->claim();
         unpark();

@@ -4,7 +4,9 @@
 
 #include "broker/broker.h"
 #include "broker/partition_lookup.h"
+#include "broker/replica_manager.h"
 #include "protocol/messages/list_offsets.h"
+#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -103,16 +105,24 @@ Answer answer_partition(Broker& broker, const std::string& topic,
     return out;
 }
 
-}  // namespace
-
-void handle_list_offsets(Broker& broker, Request request) {
-    auto message = request.read<ListOffsetsRequest>();
-    if (!message) {
-        return;
+// A look-up by time reads old segments, and the first one of a partition opens its log.
+bool waits_for_disk(const Broker& broker, const ListOffsetsRequest& message) {
+    for (const auto& topic : message.topics) {
+        for (const auto& asked : topic.partitions) {
+            auto partition = broker.replicas->find(topic.name, asked.partition_index);
+            bool by_time = asked.timestamp >= 0 || asked.timestamp == storage::kMaxTimestamp;
+            if (partition != nullptr && (by_time || !partition->is_open())) {
+                return true;
+            }
+        }
     }
+    return false;
+}
+
+void answer(Broker& broker, Request& request, const ListOffsetsRequest& message) {
     std::set<std::pair<std::string_view, int32_t>> seen;
     std::set<std::pair<std::string_view, int32_t>> duplicates;
-    for (const auto& topic : message->topics) {
+    for (const auto& topic : message.topics) {
         for (const auto& partition : topic.partitions) {
             if (!seen.insert({topic.name, partition.partition_index}).second) {
                 duplicates.insert({topic.name, partition.partition_index});
@@ -120,16 +130,32 @@ void handle_list_offsets(Broker& broker, Request request) {
         }
     }
     protocol::ListOffsetsResponse response;
-    for (const auto& topic : message->topics) {
+    for (const auto& topic : message.topics) {
         auto& topic_out = response.topics.emplace_back();
         topic_out.name = topic.name;
         for (const auto& partition : topic.partitions) {
             bool duplicate = duplicates.contains({topic.name, partition.partition_index});
-            topic_out.partitions.push_back(answer_partition(broker, topic.name, partition, *message,
+            topic_out.partitions.push_back(answer_partition(broker, topic.name, partition, message,
                                                             request.version(), duplicate));
         }
     }
     request.respond(response);
+}
+
+}  // namespace
+
+void handle_list_offsets(Broker& broker, Request request) {
+    auto message = request.read<ListOffsetsRequest>();
+    if (!message) {
+        return;
+    }
+    if (!waits_for_disk(broker, *message)) {
+        return answer(broker, request, *message);
+    }
+    broker.disk->submit(
+        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
+            answer(broker, request, message);
+        });
 }
 
 }  // namespace moldau::broker
