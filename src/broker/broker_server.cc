@@ -21,6 +21,7 @@
 #include "runtime/disk_pool.h"
 #include "runtime/entropy.h"
 #include "runtime/logging.h"
+#include "storage/log_cleaner.h"
 #include "storage/log_manager.h"
 
 namespace moldau::broker {
@@ -82,6 +83,7 @@ struct BrokerServer::Impl {
     std::vector<std::unique_ptr<runtime::LoopThread>> data_loops;
     runtime::LoopThread coordinator_loop;
     std::unique_ptr<storage::LogManager> logs;
+    std::unique_ptr<storage::LogCleaner> cleaner;
     std::unique_ptr<IsrProposals> isr_proposals;
     std::unique_ptr<DirectoryAssignments> directory_assignments;
     std::unique_ptr<ReplicaManager> replicas;
@@ -310,6 +312,20 @@ void BrokerServer::Impl::repeat(Duration first, Duration interval, std::function
 }
 
 void BrokerServer::Impl::start_periodic_work() {
+    cleaner = std::make_unique<storage::LogCleaner>(
+        *logs, *dependencies.files, *dependencies.clock, *dependencies.entropy, [this] {
+            config::ServerConfig now = config.get();
+            return storage::CleanerConfig{
+                .enable = now.get_bool("log.cleaner.enable"),
+                .threads = now.get_int("log.cleaner.threads"),
+                .dedupe_buffer_bytes = now.get_long("log.cleaner.dedupe.buffer.size"),
+                .load_factor = now.get_double("log.cleaner.io.buffer.load.factor"),
+                .io_buffer_bytes = now.get_int("log.cleaner.io.buffer.size"),
+                .io_bytes_per_second = now.get_double("log.cleaner.io.max.bytes.per.second"),
+                .backoff_ms = now.get_long("log.cleaner.backoff.ms"),
+            };
+        });
+    cleaner->start();
     auto every_ms = [](int64_t ms) {
         return Duration(milliseconds(std::min<int64_t>(ms, 1LL << 40)));
     };
@@ -415,6 +431,9 @@ void BrokerServer::stop() {
         done.get_future().wait();
     } else {
         quiet();
+    }
+    if (impl.cleaner != nullptr) {
+        impl.cleaner->stop();
     }
     impl.coordinators->stop();
     impl.replicas->stop();

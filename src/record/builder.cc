@@ -71,7 +71,7 @@ void BatchBuilder::append_at(Offset offset, TimestampMs timestamp,
     auto offset_delta = static_cast<int32_t>(offset - options_.base_offset);
     MOLDAU_ASSERT(offset_delta > last_offset_delta_);
     if (record_count_ == 0) {
-        base_timestamp_ = timestamp;
+        base_timestamp_ = options_.delete_horizon.value_or(timestamp);
     }
     int64_t timestamp_delta = timestamp - base_timestamp_;
     size_t body = body_bytes(timestamp_delta, offset_delta, key, value, headers);
@@ -107,9 +107,12 @@ Bytes BatchBuilder::build() {
     header.leader_epoch = options_.leader_epoch;
     header.set_codec(options_.compression.codec);
     header.set_timestamp_type(options_.timestamp_type);
-    header.attributes = static_cast<int16_t>(
-        header.attributes | (options_.transactional ? 0x10 : 0) | (options_.control ? 0x20 : 0));
-    header.last_offset_delta = last_offset_delta_;
+    header.attributes =
+        static_cast<int16_t>(header.attributes | (options_.transactional ? 0x10 : 0) |
+                             (options_.control ? 0x20 : 0) | (options_.delete_horizon ? 0x40 : 0));
+    header.last_offset_delta =
+        options_.last_offset ? static_cast<int32_t>(*options_.last_offset - options_.base_offset)
+                             : last_offset_delta_;
     header.base_timestamp = base_timestamp_;
     header.max_timestamp = options_.timestamp_type == TimestampType::LogAppendTime
                                ? options_.log_append_time
@@ -131,6 +134,21 @@ Bytes BatchBuilder::build() {
     last_offset_delta_ = -1;
     base_timestamp_ = kNoTimestamp;
     max_timestamp_ = kNoTimestamp;
+    return std::move(batch).freeze();
+}
+
+Bytes empty_batch(const BatchHeader& header) {
+    BatchHeader kept = header;
+    kept.batch_length = static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes);
+    kept.set_codec(Codec::None);
+    kept.attributes = static_cast<int16_t>(kept.attributes & ~0x40);
+    kept.base_timestamp = kNoTimestamp;
+    kept.record_count = 0;
+    Buffer batch(kBatchHeaderBytes);
+    batch.resize(kBatchHeaderBytes);
+    kept.write(batch.data());
+    kept.crc = batch_crc(batch.data(), {});
+    kept.write(batch.data());
     return std::move(batch).freeze();
 }
 

@@ -25,6 +25,11 @@ struct BatchOptions {
     bool control = false;
     // For LogAppendTime: the timestamp of the whole batch.
     TimestampMs log_append_time = kNoTimestamp;
+    // For compaction: until when the tombstones or the marker in the batch stay (KIP-534). Stands
+    // where the base timestamp does.
+    std::optional<TimestampMs> delete_horizon;
+    // For compaction: where the batch ends although its last records are gone.
+    std::optional<Offset> last_offset;
 };
 
 class BatchBuilder {
@@ -64,6 +69,9 @@ class BatchBuilder {
     TimestampMs base_timestamp_ = kNoTimestamp;
     TimestampMs max_timestamp_ = kNoTimestamp;
 };
+
+// A batch like `header` without records: what compaction keeps of a producer's last batch.
+Bytes empty_batch(const BatchHeader& header);
 
 // Types of control records (key of a control batch's record).
 enum class ControlType : int16_t {

@@ -22,6 +22,7 @@ namespace moldau::storage {
 inline constexpr std::string_view kRecoveryPointCheckpoint = "recovery-point-offset-checkpoint";
 inline constexpr std::string_view kLogStartOffsetCheckpoint = "log-start-offset-checkpoint";
 inline constexpr std::string_view kHighWatermarkCheckpoint = "replication-offset-checkpoint";
+inline constexpr std::string_view kCleanerOffsetCheckpoint = "cleaner-offset-checkpoint";
 inline constexpr std::string_view kLeaderEpochCheckpoint = "leader-epoch-checkpoint";
 
 using OffsetCheckpoint = std::map<TopicPartition, Offset>;

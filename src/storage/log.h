@@ -33,6 +33,8 @@
 #include "base/uuid.h"
 #include "config/log_config.h"
 #include "record/validator.h"
+#include "storage/batch_cleaner.h"
+#include "storage/cleaning_plan.h"
 #include "storage/file_cache.h"
 #include "storage/leader_epoch_cache.h"
 #include "storage/producer_state.h"
@@ -233,6 +235,19 @@ class Log {
     // Removes files whose delay has passed. Returns how many segments are still waiting.
     size_t remove_deleted(TimestampMs now);
 
+    // --- For compaction (LogCleaning).
+    // All segments but the one being written.
+    Result<std::vector<SegmentFacts>> rolled_segments();
+    // Aborted transactions that concern [start, end).
+    Result<std::vector<AbortedTxn>> aborted_between(Offset start, Offset end);
+    LastOfProducers last_of_producers() const;
+    // Puts `cleaned`, whole and on the device as `.cleaned`, in the place of `old`.
+    // Errors: OperationNotAttempted when the log is not what it was at truncations().
+    Status replace_segments(std::span<const SegmentFacts> old, std::unique_ptr<Segment> cleaned,
+                            uint64_t truncations, TimestampMs now);
+    uint64_t truncations() const { return truncations_; }
+    SegmentLimits segment_limits() const;
+
     const ProducerState& producers() const { return producers_; }
     std::vector<ActiveProducer> active_producers() const;
     void expire_producers(TimestampMs now) { producers_.remove_expired(now); }
@@ -272,7 +287,6 @@ class Log {
     };
 
     Segment& active() { return *segments_.back(); }
-    SegmentLimits segment_limits() const;
     // The last segment whose base is not above `offset`.
     size_t segment_index_for(Offset offset) const;
     // Passes `status` on; an error other than a full device makes the log fail.
@@ -309,6 +323,7 @@ class Log {
     Status remove_snapshot(Offset offset);
     // Takes the segments [first, last) out and renames their files.
     Status discard_segments(size_t first, size_t last, TimestampMs now);
+    Status rename_deleted(size_t first, size_t last, TimestampMs now, bool keep_first_snapshot);
     // How many segments from the front may go, and why.
     Result<size_t> count_expired(TimestampMs now, DeletionReason& reason);
     Offset segment_end(size_t index) const;

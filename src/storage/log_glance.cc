@@ -42,6 +42,7 @@ Result<LogGlance> glance_at_log(runtime::FileSystem& files, const std::string& d
             continue;
         }
         MOLDAU_TRY(auto info, files.stat(runtime::join_path(dir, entry.name)));
+        glance.last_base = *base;
         glance.total_bytes += static_cast<int64_t>(info.size);
         if (++segments == 2) {
             glance.second_base = *base;

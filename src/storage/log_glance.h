@@ -24,6 +24,7 @@ struct LogGlance {
     // As Segment::largest_timestamp() of the oldest segment.
     TimestampMs first_timestamp = kNoTimestamp;
     Offset second_base = kNoOffset;  // none: one segment
+    Offset last_base = kNoOffset;    // of the segment being written
 };
 
 // A log that a clean stop left. Opens no data file.

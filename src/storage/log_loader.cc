@@ -15,9 +15,6 @@ namespace {
 
 runtime::Logger logger("kafka.log.LogLoader");
 
-constexpr std::string_view kCleanedSuffix = ".cleaned";
-constexpr std::string_view kSwapSuffix = ".swap";
-
 bool is_segment_file(std::string_view name) {
     return offset_of_file_name(name) &&
            (name.ends_with(kLogSuffix) || name.ends_with(kOffsetIndexSuffix) ||
@@ -152,14 +149,24 @@ class LogLoader {
         for (const auto& entry : entries) {
             auto offset = offset_of_file_name(entry.name);
             if (is_segment_file(entry.name) && *offset >= min && *offset < end) {
+                MOLDAU_LOG_INFO(logger,
+                                "Deleting segment files {} that is compacted but has not been "
+                                "deleted yet.",
+                                entry.name);
                 MOLDAU_CHECK(remove_file(entry.name));
             }
+        }
+        if (end > min) {
+            // Gone for good before anything takes their place.
+            MOLDAU_CHECK(files_.sync_directory(log_.dir_));
         }
         for (const auto& entry : entries) {
             if (!entry.name.ends_with(kSwapSuffix) || !offset_of_file_name(entry.name)) {
                 continue;
             }
             std::string from = runtime::join_path(log_.dir_, entry.name);
+            MOLDAU_LOG_INFO(logger, "Recovering file {} by renaming from {} files.", entry.name,
+                            kSwapSuffix);
             MOLDAU_CHECK(files_.rename(from, from.substr(0, from.size() - kSwapSuffix.size())));
             ++log_.directory_changes_;
         }
@@ -283,7 +290,7 @@ class LogLoader {
         while (log_.segments_.size() > first) {
             Offset base = log_.segments_.back()->base_offset();
             log_.segments_.pop_back();
-            MOLDAU_CHECK(Segment::remove_files(files_, log_.dir_, base, false));
+            MOLDAU_CHECK(Segment::remove_files(files_, log_.dir_, base));
             ++log_.directory_changes_;
         }
         return {};

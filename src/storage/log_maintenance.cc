@@ -62,7 +62,10 @@ Status Log::roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs 
         // Time is told by the records, so that what is replayed years later rolls all the same.
         bool told = *first_timestamp && **first_timestamp >= 0;
         int64_t waited = told ? max_timestamp - **first_timestamp : now - segment_created_ms_;
-        roll = waited > config_->segment_ms - segment_jitter_ms_;
+        int64_t segment_ms = config_->cleanup_compact
+                                 ? std::min(config_->segment_ms, config_->max_compaction_lag_ms)
+                                 : config_->segment_ms;
+        roll = waited > segment_ms - segment_jitter_ms_;
     }
     if (!roll || (segment.empty() && segment.base_offset() == first)) {
         return {};
@@ -93,8 +96,8 @@ Status Log::roll_to(Offset base, TimestampMs now) {
 
 Status Log::start_segment(Offset base, TimestampMs now) {
     // A leftover of that name holds nothing that was acknowledged: its records would be in the log.
-    MOLDAU_CHECK(checked(Segment::remove_files(context_.cache->files(), dir_, base, false),
-                         "stale segment stays"));
+    MOLDAU_CHECK(
+        checked(Segment::remove_files(context_.cache->files(), dir_, base), "stale segment stays"));
     auto segment = Segment::create(*context_.cache, dir_, base, segment_limits(),
                                    config_->preallocate ? config_->effective_segment_bytes() : 0);
     if (!segment) {
@@ -123,6 +126,10 @@ void Log::lower_recovery_point(Offset offset) {
 }
 
 Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
+    return rename_deleted(first, last, now, false);
+}
+
+Status Log::rename_deleted(size_t first, size_t last, TimestampMs now, bool keep_first_snapshot) {
     Doomed doomed;
     doomed.due = now + config_->file_delete_delay_ms;
     for (size_t i = first; i < last; ++i) {
@@ -136,7 +143,9 @@ Status Log::discard_segments(size_t first, size_t last, TimestampMs now) {
         std::erase(warm_, &segment);
         segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(first));
         ++directory_changes_;
-        MOLDAU_CHECK(remove_snapshot(base));
+        if (i > first || !keep_first_snapshot) {
+            MOLDAU_CHECK(remove_snapshot(base));
+        }
     }
     doomed_.push_back(std::move(doomed));
     return {};
@@ -147,6 +156,93 @@ Status Log::sync_directory() {
         checked(context_.cache->files().sync_directory(dir_), "directory cannot be synced"));
     directory_changes_synced_ = directory_changes_;
     return {};
+}
+
+Result<std::vector<SegmentFacts>> Log::rolled_segments() {
+    runtime::FileSystem& files = context_.cache->files();
+    bool lags = config_->min_compaction_lag_ms > 0 ||
+                config_->max_compaction_lag_ms != config::LogConfig::kUnlimited;
+    std::vector<SegmentFacts> all;
+    for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+        Segment& segment = *segments_[i];
+        SegmentFacts facts{segment.base_offset(), segment_end(i), segment.size()};
+        MOLDAU_TRY(auto info, files.stat(segment.path(kLogSuffix)));
+        facts.modified_ms = info.modified_ms;
+        auto size_of = [&](std::string_view suffix) {
+            auto index = files.stat(segment.path(suffix));
+            return index ? static_cast<int64_t>(index->size) : 0;
+        };
+        facts.offset_index_bytes = size_of(kOffsetIndexSuffix);
+        facts.time_index_bytes = size_of(kTimeIndexSuffix);
+        if (lags) {
+            MOLDAU_TRY(facts.largest_timestamp, segment.largest_timestamp());
+            MOLDAU_TRY(auto first, segment.first_batch_timestamp());
+            facts.first_timestamp = first.value_or(kNoTimestamp);
+            keep_warm(segment);
+        }
+        all.push_back(facts);
+    }
+    return all;
+}
+
+Status Log::replace_segments(std::span<const SegmentFacts> old, std::unique_ptr<Segment> cleaned,
+                             uint64_t truncations, TimestampMs now) {
+    MOLDAU_CHECK(check_usable());
+    auto first = static_cast<size_t>(
+        std::ranges::find(segments_, old.front().base,
+                          [](const auto& segment) { return segment->base_offset(); }) -
+        segments_.begin());
+    bool same = truncations == truncations_ && first + old.size() < segments_.size();
+    for (size_t i = 0; same && i < old.size(); ++i) {
+        same = segments_[first + i]->base_offset() == old[i].base;
+    }
+    if (!same) {
+        return fail(ErrorCode::OperationNotAttempted,
+                    "the log changed while it was cleaned: partition={}", name_);
+    }
+    MOLDAU_LOG_INFO(logger,
+                    "Swapping in cleaned segment LogSegment(baseOffset={}, size={}) for {} "
+                    "segment(s) in log {}",
+                    cleaned->base_offset(), cleaned->size(), old.size(), name_);
+    auto replaced = [&]() -> Status {
+        MOLDAU_CHECK(cleaned->change_suffix(kSwapSuffix));
+        MOLDAU_CHECK(sync_directory());
+        // From here on a crash finishes the swap. Names may reach the device in any order: that
+        // the old ones are gone must be there before the new one has its name.
+        bool keeps_snapshot = std::ranges::find(snapshots_, old.front().base) != snapshots_.end();
+        MOLDAU_CHECK(rename_deleted(first, first + old.size(), now, keeps_snapshot));
+        MOLDAU_CHECK(sync_directory());
+        MOLDAU_CHECK(cleaned->change_suffix({}));
+        return sync_directory();
+    }();
+    if (!replaced) {
+        // Neither the old nor the new is whole under its name: only opening the log anew helps.
+        return checked(fail(ErrorCode::KafkaStorageError, "{}", replaced.error().message),
+                       "cleaned segment cannot be swapped in");
+    }
+    cleaned->shed_indexes();
+    segments_.insert(segments_.begin() + static_cast<ptrdiff_t>(first), std::move(cleaned));
+    return {};
+}
+
+Result<std::vector<AbortedTxn>> Log::aborted_between(Offset start, Offset end) {
+    std::vector<AbortedTxn> aborted;
+    for (size_t i = segment_index_for(start); i < segments_.size(); ++i) {
+        MOLDAU_TRY(auto transactions, transactions_of(i));
+        if (transactions->collect(start, end, aborted)) {
+            break;
+        }
+    }
+    return aborted;
+}
+
+LastOfProducers Log::last_of_producers() const {
+    LastOfProducers all;
+    for (const auto& [id, entry] : producers_.producers()) {
+        all[id] = {entry.empty() ? std::nullopt : std::optional(entry.last_offset()),
+                   entry.producer_epoch};
+    }
+    return all;
 }
 
 Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {

@@ -25,6 +25,7 @@
 #include "storage/checkpoint_file.h"
 #include "storage/file_cache.h"
 #include "storage/log.h"
+#include "storage/log_glance.h"
 #include "storage/meta_properties.h"
 
 namespace moldau::runtime {
@@ -104,6 +105,14 @@ class LogManager {
 
     // New configuration for every open log of a topic.
     void update_config(std::string_view topic);
+
+    // The logs of compacted topics that may have something to compact: those whose writing has gone
+    // on to another segment since `first_dirty`. They are opened.
+    std::vector<std::shared_ptr<Log>> compacted_logs(
+        const std::function<Offset(const TopicPartition&)>& first_dirty);
+    // Whether the partition lies in the log.dir.
+    bool holds(const TopicPartition& partition, std::string_view dir) const;
+    FileCache& file_cache() { return cache_; }
 
     // Periodic work.
     void checkpoint_recovery_points();  // syncs rolled segments first

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "runtime/file_system.h"
-#include "storage/log_glance.h"
 #include "storage/log_manager.h"
 
 namespace moldau::storage {
@@ -68,6 +67,8 @@ struct LogManager::Entry {
     Offset log_start_offset{0};
     Offset high_watermark{0};
 
+    // Of a log that is not open; nullptr when it cannot be judged.
+    const LogGlance* glanced(runtime::FileSystem& files) REQUIRES(mutex);
     Result<std::shared_ptr<Log>> open(LogManager& manager, bool clean) REQUIRES(mutex);
 };
 

@@ -1,13 +1,17 @@
 #include "storage/log_manager.h"
 
+#include <thread>
+
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include "record/builder.h"
 #include "runtime/clock.h"
+#include "runtime/entropy.h"
 #include "runtime/file_system.h"
 #include "runtime/forwarding_file_system.h"
 #include "runtime/logging.h"
+#include "storage/log_cleaner.h"
 
 namespace moldau::storage {
 namespace {
@@ -142,6 +146,99 @@ TEST_F(LogManagerTest, logs_survive_a_clean_stop_with_their_offsets_and_ids) {
     ASSERT_TRUE(again && *again);
     EXPECT_EQ((*again)->log_end_offset(), Offset(2));
     EXPECT_EQ((*again)->high_watermark(), Offset(2));
+}
+
+class LogCleanerTest : public LogManagerTest {
+ protected:
+    void SetUp() override {
+        config_.internal_segment_bytes = 200;
+        config_.cleanup_compact = true;
+        config_.cleanup_delete = false;
+        format(1);
+        start();
+    }
+    void put(Log& log, const std::string& key, const std::string& value) {
+        record::BatchBuilder builder;
+        builder.append(clock_.wall_ms(), key, value);
+        MutexLock lock(log.mutex());
+        ASSERT_TRUE(log.append_as_leader(builder.build(), {.leader_epoch = LeaderEpoch(0)},
+                                         clock_.wall_ms()));
+        log.set_high_watermark(log.log_end_offset());
+    }
+    std::unique_ptr<LogCleaner> cleaner() {
+        return std::make_unique<LogCleaner>(*manager_, files_, clock_, entropy_,
+                                            [] { return CleanerConfig(); });
+    }
+    int64_t bytes(const TopicPartition& partition) {
+        auto log = *manager_->get(partition);
+        MutexLock lock(log->mutex());
+        return log->size_in_bytes();
+    }
+    runtime::SeededEntropy entropy_{1};
+};
+
+TEST_F(LogCleanerTest, the_dirtiest_log_is_cleaned_first_and_each_only_once) {
+    {
+        auto first = create({"orders", 0});
+        auto second = create({"orders", 1});
+        for (int i = 0; i < 30; ++i) {
+            put(*first, "same", "value");
+            put(*second, "key-" + std::to_string(i % 3), "value");
+        }
+    }
+    int64_t before = bytes({"orders", 0});
+    auto cleaning = cleaner();
+    EXPECT_TRUE(cleaning->clean_filthiest());
+    EXPECT_TRUE(cleaning->clean_filthiest());
+    EXPECT_FALSE(cleaning->clean_filthiest());
+    EXPECT_LT(bytes({"orders", 0}), before / 3);
+    std::string checkpoint = text(dir(0) + "/cleaner-offset-checkpoint");
+    EXPECT_TRUE(checkpoint.starts_with("0\n2\norders 0 ")) << checkpoint;
+    // The recovery point is behind the gaps.
+    EXPECT_TRUE(text(dir(0) + "/recovery-point-offset-checkpoint").starts_with("0\n2\norders 0 2"));
+
+    cleaning.reset();
+    ASSERT_TRUE(manager_->shutdown(1));
+    start();
+    int opened_before = files_.data_opened_;
+    cleaning = cleaner();
+    EXPECT_FALSE(cleaning->clean_filthiest());
+    EXPECT_EQ(files_.data_opened_, opened_before);
+    EXPECT_EQ(text(dir(0) + "/cleaner-offset-checkpoint"), checkpoint);
+}
+
+TEST_F(LogCleanerTest, a_log_that_cannot_be_read_is_marked_and_the_others_go_on) {
+    auto broken = create({"orders", 0});
+    auto whole = create({"orders", 1});
+    for (int i = 0; i < 30; ++i) {
+        put(*broken, "same", "value");
+        put(*whole, "key-" + std::to_string(i % 3), "value");
+    }
+    auto file =
+        files_.open(dir(0) + "/orders-0/00000000000000000000.log", runtime::OpenMode::ReadWrite);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->write(Bytes::copy_of("garbage").span(), 65));
+    auto cleaning = cleaner();
+    while (cleaning->clean_filthiest()) {
+    }
+    EXPECT_TRUE(cleaning->is_uncleanable({"orders", 0}));
+    EXPECT_FALSE(cleaning->is_uncleanable({"orders", 1}));
+    EXPECT_EQ(failed_, std::vector<std::string>{});
+    MutexLock lock(whole->mutex());
+    EXPECT_LT(whole->size_in_bytes(), 900);
+}
+
+TEST_F(LogCleanerTest, threads_clean_by_themselves_and_stop_when_told) {
+    auto log = create({"orders", 0});
+    for (int i = 0; i < 60; ++i) {
+        put(*log, "same", "value");
+    }
+    auto cleaning = cleaner();
+    cleaning->start();
+    while (text(dir(0) + "/cleaner-offset-checkpoint") == "<missing>") {
+        std::this_thread::sleep_for(milliseconds(1));
+    }
+    cleaning->stop();
 }
 
 TEST_F(LogManagerTest, an_interrupted_recovery_is_done_again_by_the_next_start) {

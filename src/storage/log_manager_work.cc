@@ -234,6 +234,47 @@ void LogManager::flush_dirty_logs() {
     }
 }
 
+const LogGlance* LogManager::Entry::glanced(runtime::FileSystem& files) {
+    if (!glance) {
+        auto taken = glance_at_log(files, path);
+        if (!taken) {
+            MOLDAU_LOG_WARN(logger, "Cannot look into the directory of {}: {}", partition,
+                            taken.error().message);
+            return nullptr;
+        }
+        glance = *taken;
+    }
+    return &*glance;
+}
+
+std::vector<std::shared_ptr<Log>> LogManager::compacted_logs(
+    const std::function<Offset(const TopicPartition&)>& first_dirty) {
+    std::vector<std::shared_ptr<Log>> logs;
+    for (const EntryPtr& entry : entries()) {
+        if (!options_.config_of(entry->partition.topic)->cleanup_compact) {
+            continue;
+        }
+        MutexLock lock(entry->mutex);
+        if (entry->removed || entry->dir->is_offline()) {
+            continue;
+        }
+        if (entry->log == nullptr) {
+            const LogGlance* glance = entry->glanced(files_);
+            if (glance == nullptr || glance->last_base <= first_dirty(entry->partition) ||
+                !entry->open(*this, entry->dir->clean)) {
+                continue;
+            }
+        }
+        logs.push_back(entry->log);
+    }
+    return logs;
+}
+
+bool LogManager::holds(const TopicPartition& partition, std::string_view dir) const {
+    EntryPtr entry = find(partition);
+    return entry != nullptr && entry->dir->path == dir;
+}
+
 bool LogManager::retention_due(Entry& entry, TimestampMs now) {
     MutexLock lock(entry.mutex);
     if (entry.removed || entry.dir->is_offline()) {
@@ -242,16 +283,9 @@ bool LogManager::retention_due(Entry& entry, TimestampMs now) {
     if (entry.log != nullptr) {
         return true;
     }
-    if (!entry.glance) {
-        auto glance = glance_at_log(files_, entry.path);
-        if (!glance) {
-            MOLDAU_LOG_WARN(logger, "Cannot judge the retention of {}: {}", entry.partition,
-                            glance.error().message);
-            return false;
-        }
-        entry.glance = *glance;
-    }
-    return may_have_expired(*entry.glance, *options_.config_of(entry.partition.topic),
+    const LogGlance* glance = entry.glanced(files_);
+    return glance != nullptr &&
+           may_have_expired(*glance, *options_.config_of(entry.partition.topic),
                             entry.log_start_offset, entry.high_watermark, now);
 }
 

@@ -43,8 +43,11 @@ Segment::Segment(FileCache& cache, std::string dir, Offset base, int64_t size, S
       data_(cache, segment_path(dir_, base, kLogSuffix)) {}
 
 Result<std::unique_ptr<Segment>> Segment::create(FileCache& cache, std::string dir, Offset base,
-                                                 SegmentLimits limits, int64_t preallocated_bytes) {
+                                                 SegmentLimits limits, int64_t preallocated_bytes,
+                                                 std::string file_suffix) {
     std::unique_ptr<Segment> segment(new Segment(cache, std::move(dir), base, 0, limits));
+    segment->file_suffix_ = std::move(file_suffix);
+    segment->data_.set_path(segment->path(kLogSuffix));
     MOLDAU_CHECK(segment->data_.create());
     if (preallocated_bytes > 0) {
         MOLDAU_TRY(auto file, segment->data_.get());
@@ -65,7 +68,7 @@ std::unique_ptr<Segment> Segment::existing(FileCache& cache, std::string dir, Of
 }
 
 std::string Segment::path(std::string_view suffix) const {
-    return segment_path(dir_, base_, suffix);
+    return segment_path(dir_, base_, suffix) + file_suffix_;
 }
 
 void Segment::set_limits(SegmentLimits limits) {

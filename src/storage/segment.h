@@ -32,6 +32,9 @@ inline constexpr std::string_view kTimeIndexSuffix = ".timeindex";
 inline constexpr std::string_view kTransactionIndexSuffix = ".txnindex";
 inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
+// Of a segment that compaction writes, and of one that is whole and about to replace others.
+inline constexpr std::string_view kCleanedSuffix = ".cleaned";
+inline constexpr std::string_view kSwapSuffix = ".swap";
 
 // `dir`/00000000000000000042.log
 std::string segment_path(std::string_view dir, Offset base, std::string_view suffix);
@@ -63,7 +66,8 @@ class Segment {
     // Makes the data file, which must not exist, with `preallocated_bytes` of zeros.
     static Result<std::unique_ptr<Segment>> create(FileCache& cache, std::string dir, Offset base,
                                                    SegmentLimits limits,
-                                                   int64_t preallocated_bytes = 0);
+                                                   int64_t preallocated_bytes = 0,
+                                                   std::string file_suffix = {});
     // Takes up an existing data file of `size` bytes. Touches no file.
     static std::unique_ptr<Segment> existing(FileCache& cache, std::string dir, Offset base,
                                              int64_t size, SegmentLimits limits);
@@ -175,9 +179,12 @@ class Segment {
 
     // Renames every file to `<name>.deleted`.
     Status mark_deleted();
-    // Removes every file, marked or not. Missing ones are fine.
+    // Renames every file so that its name ends in `suffix` instead: `.cleaned`, `.swap`, or
+    // nothing.
+    Status change_suffix(std::string_view suffix);
+    // Removes every file, with a suffix or none. Missing ones are fine.
     static Status remove_files(runtime::FileSystem& files, std::string_view dir, Offset base,
-                               bool marked);
+                               std::string_view suffix = {});
     // The partition's directory was renamed.
     void set_directory(std::string dir);
 
@@ -197,6 +204,7 @@ class Segment {
 
     FileCache& cache_;
     std::string dir_;
+    std::string file_suffix_;
     const Offset base_;
     int64_t size_;
     SegmentLimits limits_;

@@ -196,14 +196,25 @@ Status Segment::mark_deleted() {
     return {};
 }
 
-Status Segment::remove_files(runtime::FileSystem& files, std::string_view dir, Offset base,
-                             bool marked) {
-    for (std::string_view suffix : kAllSuffixes) {
-        std::string victim = segment_path(dir, base, suffix);
-        if (marked) {
-            victim += kDeletedSuffix;
+// The data file first: its name tells what a crash has left of the rest.
+Status Segment::change_suffix(std::string_view suffix) {
+    data_.close();
+    for (std::string_view kind : kAllSuffixes) {
+        std::string to = segment_path(dir_, base_, kind) + std::string(suffix);
+        auto renamed = cache_.files().rename(path(kind), to);
+        if (!renamed && !runtime::is_missing(renamed.error())) {
+            return renamed;
         }
-        auto removed = files.remove(victim);
+    }
+    file_suffix_ = suffix;
+    data_.set_path(path(kLogSuffix));
+    return {};
+}
+
+Status Segment::remove_files(runtime::FileSystem& files, std::string_view dir, Offset base,
+                             std::string_view file_suffix) {
+    for (std::string_view suffix : kAllSuffixes) {
+        auto removed = files.remove(segment_path(dir, base, suffix) + std::string(file_suffix));
         if (!removed && !runtime::is_missing(removed.error())) {
             return removed;
         }

@@ -151,7 +151,7 @@ def document():
            " one. A key with",
            "*Acts* = no is accepted and has no effect in this version; *part* means that some of what it"
            " says is not",
-           "there yet: `cleanup.policy=compact` checks keys and keeps records, compaction does not run.", "",
+           "there yet: a change of `log.cleaner.threads` waits for the next start.", "",
            "This page is made from `src/config/tables/*.tsv` by `src/config/tables/generate.py"
            " --document`.", ""]
     for table in TABLES:
