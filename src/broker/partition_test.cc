@@ -1,6 +1,7 @@
 #include "broker/partition.h"
 
 #include <future>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -275,6 +276,49 @@ TEST_F(PartitionTest, records_are_deleted_up_to_the_watermark_and_not_beyond) {
     EXPECT_EQ(read(0).error().code, ErrorCode::OffsetOutOfRange);
     EXPECT_EQ(partition_->delete_records(Offset(3)).error().code, ErrorCode::OffsetOutOfRange);
     EXPECT_EQ(*partition_->delete_records(kNoOffset), Offset(2));
+}
+
+TEST_F(PartitionTest, who_must_not_wait_is_told_that_the_log_is_not_open) {
+    ASSERT_TRUE(partition_->metadata_changed(
+        kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
+        kUnassignedDirectory, false));
+    EXPECT_FALSE(partition_->is_open());
+    record::BatchBuilder builder;
+    builder.append(clock_.wall_ms(), std::nullopt, "a");
+    Bytes batch = builder.build();
+    auto appended = partition_->append(batch, {.may_wait = false});
+    ASSERT_FALSE(appended);
+    EXPECT_TRUE(storage::is_would_wait(appended.error().error));
+    auto got = partition_->read({.fetch_offset = Offset(0), .bytes_max = 100, .may_wait = false});
+    ASSERT_FALSE(got);
+    EXPECT_TRUE(storage::is_would_wait(got.error()));
+    // Many open it at once; one log is what they get.
+    {
+        std::vector<std::jthread> openers;
+        for (int i = 0; i < 4; ++i) {
+            openers.emplace_back([this] { partition_->open(); });
+        }
+    }
+    EXPECT_TRUE(partition_->is_open());
+    EXPECT_TRUE(partition_->append(batch, {.may_wait = false}));
+    EXPECT_TRUE(partition_->read({.fetch_offset = Offset(0), .bytes_max = 100, .may_wait = false}));
+}
+
+TEST_F(PartitionTest, a_partition_that_ends_while_it_opens_stays_ended) {
+    for (int round = 0; round < 20; ++round) {
+        auto partition =
+            std::make_shared<Partition>(context_, TopicPartition{"ending", round}, kTopic);
+        ASSERT_TRUE(partition->metadata_changed(
+            kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
+            kUnassignedDirectory, false));
+        std::jthread opener([&] { partition->open(); });
+        partition->stop();
+        ASSERT_TRUE(logs_->remove(partition->topic_partition()));
+        opener.join();
+        auto left = logs_->get(partition->topic_partition());
+        ASSERT_TRUE(left);
+        EXPECT_EQ(*left, nullptr) << round;
+    }
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "storage/log.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "record/builder.h"
+#include "runtime/forwarding_file_system.h"
 #include "storage/log_fixture.h"
 
 namespace moldau::storage {
@@ -440,6 +443,74 @@ TEST_F(LogTest, an_open_transaction_holds_back_read_committed_until_its_marker_i
     crash_and_reopen();
     log_->set_high_watermark(log_->log_end_offset());
     EXPECT_EQ(log_->read(Offset(0), 10000, ReadBound::LastStable, true)->aborted.size(), 1u);
+}
+
+// A device whose files are in memory only once they were read.
+class ColdFileSystem final : public runtime::ForwardingFileSystem {
+ public:
+    using ForwardingFileSystem::ForwardingFileSystem;
+
+    Result<std::unique_ptr<runtime::File>> open(const std::string& path,
+                                                runtime::OpenMode mode) override {
+        MOLDAU_TRY(auto file, ForwardingFileSystem::open(path, mode));
+        return std::make_unique<ColdFile>(std::move(file), *this, path);
+    }
+    int reads = 0;
+    std::set<std::string> warm;
+
+ private:
+    class ColdFile final : public runtime::ForwardingFile {
+     public:
+        ColdFile(std::unique_ptr<runtime::File> inner, ColdFileSystem& files, std::string path)
+            : ForwardingFile(std::move(inner)), files_(files), path_(std::move(path)) {}
+        Result<size_t> read(std::span<uint8_t> target, uint64_t at) const override {
+            ++files_.reads;
+            files_.warm.insert(path_);
+            return ForwardingFile::read(target, at);
+        }
+        Result<size_t> read_cached(std::span<uint8_t> target, uint64_t at) const override {
+            return files_.warm.contains(path_) ? ForwardingFile::read(target, at)
+                                               : Result<size_t>(0);
+        }
+
+     private:
+        ColdFileSystem& files_;
+        const std::string path_;
+    };
+};
+
+TEST_F(LogTest, a_read_that_must_not_wait_touches_no_device_until_it_is_warmed_up) {
+    config_.internal_segment_bytes = 300;
+    ColdFileSystem cold(*files_);
+    use(cold);
+    open();
+    for (int i = 0; i < 20; ++i) {
+        append({"value"});
+    }
+    close_and_reopen();
+    log_->set_high_watermark(log_->log_end_offset());
+    cold.warm.clear();
+    for (int64_t start : {0, 7, 19}) {
+        for (ReadBound bound : {ReadBound::HighWatermark, ReadBound::LastStable}) {
+            cold.warm.clear();
+            int before = cold.reads;
+            auto refused = log_->read(Offset(start), 1000, bound, true, false);
+            if (!refused) {
+                EXPECT_TRUE(is_would_wait(refused.error())) << refused.error().message;
+                EXPECT_EQ(cold.reads, before) << start;
+                ASSERT_TRUE(log_->warm_up(Offset(start), 1000, bound));
+                before = cold.reads;
+                refused = log_->read(Offset(start), 1000, bound, true, false);
+            }
+            ASSERT_TRUE(refused) << start << ": " << refused.error().message;
+            EXPECT_EQ(cold.reads, before) << start;
+            auto waited = log_->read(Offset(start), 1000, bound, true);
+            EXPECT_EQ(refused->records.view(), waited->records.view());
+        }
+    }
+    EXPECT_FALSE(log_->failed());
+    log_.reset();
+    use(runtime::real_file_system());
 }
 
 // Three aborted transactions, the second one across the segments.
