@@ -8,6 +8,7 @@
 
 #include "runtime/memory_file_system.h"
 #include "storage/log_fixture.h"
+#include "storage/mutant_file_system.h"
 
 namespace moldau::storage {
 namespace {
@@ -271,63 +272,83 @@ class LogCleaningCrashTest : public LogCleaningTest {
         EXPECT_TRUE(files->sync_directory("/"));
         return files;
     }
-    // A log of several segments, all on the device.
+    // A log of several segments, all on the device; some were cleaned and will be joined.
     void live() {
         options_recovery_point_ = Offset(0);
         model_.clear();
         open();
-        put_many(60, 7);
+        put_many(50, 7);
+        ASSERT_TRUE(clean());
+        put_many(20, 8);
         log_->set_high_watermark(log_->log_end_offset());
         ASSERT_TRUE(log_->flush());
+    }
+
+    // Cuts the power at every operation of a cleaning, in several ways, and checks what is left.
+    void sweep(Mutation mutation) {
+        auto counting = machine();
+        MutantFileSystem counted(*counting, Mutation::None);
+        use(counted);
+        live();
+        counted.set_mutation(mutation);
+        uint64_t before = counting->operations();
+        ASSERT_TRUE(clean());
+        uint64_t operations = counting->operations() - before;
+        log_.reset();
+        cache_.reset();
+        ASSERT_GT(operations, 40u);
+        for (uint64_t at = 1; at <= operations; ++at) {
+            for (unsigned seed = 0; seed < 6; ++seed) {
+                std::string story = fmt::format("operation {} seed {}", at, seed);
+                auto files = machine();
+                MutantFileSystem mutant(*files, Mutation::None);
+                use(mutant);
+                live();
+                mutant.set_mutation(mutation);
+                Offset end = log_->log_end_offset();
+                files->fail_at(files->operations() + at, Fault::Crash);
+                EXPECT_FALSE(clean()) << story;
+                log_.reset();
+                std::mt19937_64 random(at * 1000 + seed);
+                if (seed == 0) {
+                    files->crash_losing_all();
+                } else if (seed == 1) {
+                    files->crash([] { return uint64_t{1}; });  // the process was killed
+                } else {
+                    files->crash([&] { return random(); });
+                }
+                use(*files);
+                // The checkpoint may be older than the cleaning.
+                options_recovery_point_ = seed % 2 == 0 ? end : Offset(0);
+                for (int life = 0; life < 2; ++life) {
+                    auto opened = try_open(false);
+                    ASSERT_TRUE(opened) << story << ": " << opened.error().message;
+                    Content found = content();
+                    ASSERT_EQ(found.last, model_) << story << " life " << life;
+                    ASSERT_TRUE(std::ranges::is_sorted(found.offsets)) << story;
+                    ASSERT_EQ(std::ranges::adjacent_find(found.offsets), found.offsets.end())
+                        << story;
+                    ASSERT_EQ(log_->log_end_offset(), end) << story;
+                    ASSERT_EQ(files_with(".cleaned") + files_with(".swap"), 0u) << story;
+                }
+                ASSERT_TRUE(clean()) << story;
+                ASSERT_EQ(content().last, model_) << story;
+                log_.reset();
+                cache_.reset();
+            }
+        }
     }
 };
 
 TEST_F(LogCleaningCrashTest, a_power_cut_at_any_operation_loses_no_last_value) {
-    auto counting = machine();
-    use(*counting);
-    live();
-    uint64_t before = counting->operations();
-    ASSERT_TRUE(clean());
-    uint64_t operations = counting->operations() - before;
+    sweep(Mutation::None);
+}
+
+TEST_F(LogCleaningCrashTest, a_cleaning_that_syncs_too_little_is_noticed) {
+    EXPECT_GT(failures_of([&] { sweep(Mutation::NoDataSync); }), 0);
+    EXPECT_GT(failures_of([&] { sweep(Mutation::NoDirectorySync); }), 0);
     log_.reset();
     cache_.reset();
-    ASSERT_GT(operations, 40u);
-    for (uint64_t at = 1; at <= operations; ++at) {
-        for (unsigned seed = 0; seed < 6; ++seed) {
-            std::string story = fmt::format("operation {} seed {}", at, seed);
-            auto files = machine();
-            use(*files);
-            live();
-            Offset end = log_->log_end_offset();
-            files->fail_at(files->operations() + at, Fault::Crash);
-            EXPECT_FALSE(clean()) << story;
-            log_.reset();
-            std::mt19937_64 random(at * 1000 + seed);
-            if (seed == 0) {
-                files->crash_losing_all();
-            } else if (seed == 1) {
-                files->crash([] { return uint64_t{1}; });  // the process was killed
-            } else {
-                files->crash([&] { return random(); });
-            }
-            // The checkpoint may be older than the cleaning.
-            options_recovery_point_ = seed % 2 == 0 ? end : Offset(0);
-            for (int life = 0; life < 2; ++life) {
-                auto opened = try_open(false);
-                ASSERT_TRUE(opened) << story << ": " << opened.error().message;
-                Content found = content();
-                ASSERT_EQ(found.last, model_) << story << " life " << life;
-                ASSERT_TRUE(std::ranges::is_sorted(found.offsets)) << story;
-                ASSERT_EQ(std::ranges::adjacent_find(found.offsets), found.offsets.end()) << story;
-                ASSERT_EQ(log_->log_end_offset(), end) << story;
-                ASSERT_EQ(files_with(".cleaned") + files_with(".swap"), 0u) << story;
-            }
-            ASSERT_TRUE(clean()) << story;
-            ASSERT_EQ(content().last, model_) << story;
-            log_.reset();
-            cache_.reset();
-        }
-    }
 }
 
 TEST_F(LogCleaningCrashTest, a_full_disk_leaves_the_log_as_it_was) {

@@ -2,66 +2,16 @@
 // promised.
 #include <random>
 
-#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
-#include "runtime/forwarding_file_system.h"
 #include "runtime/memory_file_system.h"
 #include "storage/log_fixture.h"
+#include "storage/mutant_file_system.h"
 
 namespace moldau::storage {
 namespace {
 
 using Fault = runtime::MemoryFileSystem::Fault;
-
-// What a Log could do wrong, done below it: the sweep must notice each, or it proves nothing.
-enum class Mutation : uint8_t {
-    None,
-    NoDataSync,        // segments are never synced
-    LateDataSync,      // a segment is synced when the next one would be: the checkpoint comes first
-    NoDirectorySync,   // names are never synced
-    NoEpochSync,       // epochs are replaced without a sync
-    CheckpointTooFar,  // the recovery point says more than was synced
-};
-
-class MutantFileSystem final : public runtime::ForwardingFileSystem {
- public:
-    MutantFileSystem(runtime::FileSystem& inner, Mutation mutation)
-        : ForwardingFileSystem(inner), mutation_(mutation) {}
-
-    Result<std::unique_ptr<runtime::File>> open(const std::string& path,
-                                                runtime::OpenMode mode) override {
-        MOLDAU_TRY(auto file, ForwardingFileSystem::open(path, mode));
-        bool data = path.ends_with(kLogSuffix);
-        bool skipped = (data && mutation_ == Mutation::NoDataSync) ||
-                       (path.ends_with(".tmp") && mutation_ == Mutation::NoEpochSync);
-        bool late = data && mutation_ == Mutation::LateDataSync;
-        if (!skipped && !late) {
-            return file;
-        }
-        return std::make_unique<Unsynced>(std::move(file), late);
-    }
-    Status sync_directory(const std::string& path) override {
-        return mutation_ == Mutation::NoDirectorySync ? Status()
-                                                      : ForwardingFileSystem::sync_directory(path);
-    }
-
- private:
-    class Unsynced final : public runtime::ForwardingFile {
-     public:
-        Unsynced(std::unique_ptr<runtime::File> inner, bool late)
-            : ForwardingFile(std::move(inner)), late_(late) {}
-        Status sync() override {
-            bool now = late_ && std::exchange(asked_, true);
-            return now ? ForwardingFile::sync() : Status();
-        }
-
-     private:
-        const bool late_;
-        bool asked_ = false;
-    };
-    const Mutation mutation_;
-};
 
 class LogCrashTest : public LogFixture {
  protected:
@@ -212,13 +162,7 @@ TEST_F(LogCrashTest, a_power_cut_at_any_operation_loses_nothing_that_was_flushed
 class LogCrashMutantTest : public LogCrashTest, public ::testing::WithParamInterface<Mutation> {};
 
 TEST_P(LogCrashMutantTest, is_noticed_by_the_power_cuts) {
-    ::testing::TestPartResultArray noticed;
-    {
-        ::testing::ScopedFakeTestPartResultReporter reporter(
-            ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &noticed);
-        sweep(GetParam());
-    }
-    EXPECT_GT(noticed.size(), 0);
+    EXPECT_GT(failures_of([&] { sweep(GetParam()); }), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Mutations, LogCrashMutantTest,

@@ -131,6 +131,35 @@ class Handover(unittest.TestCase):
         self.assertEqual(node.wait_exit(30), 1)
         self.assertRegex("\n".join(node.output), r"(group|transaction|share|streams)\.version")
 
+    def test_preallocated_segments_of_a_killed_server_are_served_by_the_other(self):
+        if settings.server == "kafka":
+            self.skipTest("this test is about Moldau")
+        for first, second in (("moldau", "kafka"), ("kafka", "moldau")):
+            node = Node(server=first, properties={"log.preallocate": "true", "log.segment.bytes": 1 << 20})
+            self.addCleanup(node.close)
+            if first == "kafka":
+                node.write_properties()
+                done = node.tool("kafka-storage", "format", "-t", "handover-cluster", "-c",
+                                 node.properties_file, "--standalone", *self.features())
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            node.start()
+            client = confluent_client.Client(node.bootstrap)
+            client.create_topic("kept", 1)
+            sent = [Record(b"%d" % i + bytes(1000), key=b"%d" % i) for i in range(1500)]
+            client.produce("kept", sent)
+            active = max(node.log_dir.glob("kept-0/*.log"))
+            self.assertNotEqual(active.name, "0" * 20 + ".log", "a segment was rolled")
+            self.assertEqual(active.stat().st_size, 1 << 20)
+            self.assertLess((node.log_dir / "kept-0" / ("0" * 20 + ".log")).stat().st_size, 1 << 20)
+            node.kill()
+            node.server = second
+            node.start()
+            client = confluent_client.Client(node.bootstrap)
+            client.produce("kept", [Record(b"after", key=b"after")])
+            found = client.read("kept", len(sent) + 1)
+            self.assertEqual([record.key for record in found], [record.key for record in sent] + [b"after"])
+            node.stop()
+
     def test_kafkas_dump_tool_reads_every_file(self):
         node, sent = self.node_written_by(settings.server)
         node.kill()
