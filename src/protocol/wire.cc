@@ -81,12 +81,8 @@ Error Reader::error() const {
 }
 
 int32_t Reader::compact_length() {
-    uint32_t plus_one = read_unsigned_varint();
-    if (plus_one > 0x7fffffffu) {
-        fail("length too large");
-        return 0;
-    }
-    return static_cast<int32_t>(plus_one) - 1;
+    // A length of more than 31 bits comes out negative, which is null, as in Kafka.
+    return static_cast<int32_t>(read_unsigned_varint() - 1u);
 }
 
 std::optional<std::string_view> Reader::string_view_of(int32_t length, const char* null_is_wrong) {

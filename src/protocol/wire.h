@@ -71,22 +71,17 @@ class Reader {
     Bytes read_slice(size_t length);
 
     // Tagged fields of a flexible message: `known(tag, reader)` reads a field it knows and returns
-    // true, or returns false to skip it. Tags must ascend; a field must fill its declared size.
-    // Unknown tags are skipped and not kept.
+    // true, or returns false to skip it. A field must fill its declared size. Unknown tags are
+    // skipped and not kept; as in Kafka, tags may come in any order, the last of equal ones counts.
     template <typename Known>
     void read_tagged_fields(Known&& known) {
         uint32_t count = read_unsigned_varint();
-        int64_t previous = -1;
         for (uint32_t i = 0; i < count && ok(); ++i) {
             uint32_t tag = read_unsigned_varint();
             uint32_t size = read_unsigned_varint();
             if (!ok()) {
                 return;
             }
-            if (static_cast<int64_t>(tag) <= previous) {
-                return fail("tagged fields out of order");
-            }
-            previous = tag;
             if (size > remaining()) {
                 return fail("tagged field longer than the message");
             }
