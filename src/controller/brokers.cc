@@ -297,8 +297,13 @@ Result<HeartbeatDecision> heartbeat(const View& view, const Sessions& sessions,
         std::ranges::move(offline_directory_records(view, broker, request.offline_log_dirs),
                           std::back_inserter(decision.records));
     }
+    // That a broker has none, once it tells, is more than not to know.
+    auto is_news = [&known = broker.cordoned_directories](const std::vector<Uuid>& told) {
+        return !known || std::set<Uuid>(known->begin(), known->end()) !=
+                             std::set<Uuid>(told.begin(), told.end());
+    };
     if (metadata::are_cordoned_directories_supported(mv) && request.cordoned_log_dirs &&
-        broker.cordoned_directories.value_or(std::vector<Uuid>()) != *request.cordoned_log_dirs) {
+        is_news(*request.cordoned_log_dirs)) {
         auto record = change_record(broker);
         record.cordoned_log_dirs = request.cordoned_log_dirs;
         decision.records.push_back({std::move(record), 3});
@@ -326,7 +331,6 @@ Result<Decision<protocol::UnregisterBrokerResponse>> unregister_broker(
     }
     Decision<protocol::UnregisterBrokerResponse> decision;
     decision.atomic = false;
-    decision.response.error_message = std::nullopt;
     BrokerEvent event;
     event.leaving = broker->id;
     decision.records =

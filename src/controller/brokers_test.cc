@@ -258,6 +258,29 @@ TEST_F(Registration, an_offline_directory_costs_its_leaderships) {
     EXPECT_EQ(cluster.state().broker(0)->directories.size(), 1u);
 }
 
+// A broker tells of its cordoned directories when it has caught up; in which order says nothing.
+TEST_F(Registration, cordoned_directories_are_written_when_first_told_and_when_they_change) {
+    accept(registration(1, 1));
+    protocol::BrokerHeartbeatRequest request;
+    request.broker_id = 1;
+    request.broker_epoch = cluster.state().broker(1)->epoch;
+    request.want_fence = true;
+    auto records = [&](std::optional<std::vector<Uuid>> cordoned) {
+        request.cordoned_log_dirs = std::move(cordoned);
+        auto decision = heartbeat(cluster.view(), cluster.sessions(), request);
+        EXPECT_TRUE(decision);
+        cluster.replay(decision->decision.records);
+        return decision->decision.records.size();
+    };
+    Uuid one = metadata::test_id(1);
+    Uuid two = metadata::test_id(2);
+    EXPECT_EQ(records(std::nullopt), 0u);
+    EXPECT_EQ(records(std::vector<Uuid>()), 1u);
+    EXPECT_EQ(records(std::vector<Uuid>()), 0u);
+    EXPECT_EQ(records(std::vector{one, two}), 1u);
+    EXPECT_EQ(records(std::vector{two, one}), 0u);
+}
+
 TEST_F(Registration, unregistering_needs_a_registered_broker) {
     accept(registration(0, 1));
     protocol::UnregisterBrokerRequest request;

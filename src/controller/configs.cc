@@ -77,6 +77,23 @@ std::vector<std::string> parts_of(std::string_view value) {
     return parts;
 }
 
+// What a list operation names: unlike in a stored value empty entries count, but for those at the
+// end, so that adding nothing is refused like the empty entry that it is.
+std::vector<std::string> operands_of(std::string_view value) {
+    std::vector<std::string> operands;
+    size_t kept = value.empty() ? 1 : 0;
+    for (size_t comma = 0; comma != std::string_view::npos;) {
+        comma = value.find(',');
+        operands.emplace_back(value.substr(0, comma));
+        if (!operands.back().empty()) {
+            kept = operands.size();
+        }
+        value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+    }
+    operands.resize(kept);
+    return operands;
+}
+
 Status check_resource_name(const ConfigResource& resource) {
     switch (resource.type) {
         case ConfigResourceType::Topic:
@@ -229,7 +246,7 @@ Result<std::string> changed_list(const ConfigResource& resource, const std::stri
     } else if (key->default_value) {
         parts = parts_of(*key->default_value);
     }
-    for (const std::string& part : parts_of(operation.value.value_or(""))) {
+    for (const std::string& part : operands_of(operation.value.value_or(""))) {
         auto found = std::ranges::find(parts, part);
         if (append && found == parts.end()) {
             parts.push_back(part);

@@ -66,6 +66,9 @@ TEST_F(AlterConfigs, append_starts_from_the_default_and_knows_lists_only) {
     EXPECT_EQ(topic().at("cleanup.policy"), "compact");
     EXPECT_EQ(alter(cluster, 2, "t", {{"retention.ms", 2, "1"}}).error_message,
               "Can't APPEND to key retention.ms because its type is not LIST.");
+    EXPECT_EQ(alter(cluster, 2, "t", {{"cleanup.policy", 2, ""}}).error_message,
+              "Configuration 'cleanup.policy' values must not be empty.");
+    EXPECT_EQ(alter(cluster, 2, "t", {{"cleanup.policy", 2, "compact,,"}}).error_code, 0);
 }
 
 TEST_F(AlterConfigs, errors_name_the_resource_and_change_nothing) {
@@ -183,6 +186,9 @@ TEST(UpdateFeatures, refuses_in_kafkas_words) {
     cluster.add_brokers(1);
     const std::string prefix =
         "The update failed for all features since the following feature had an error: ";
+    // Level 0 of a feature that nobody knows is supported by everybody; it once ended the process.
+    EXPECT_EQ(update(cluster, "nosuch", 0).error_message,
+              prefix + "Invalid update version 0 for feature nosuch. Feature nosuch not found.");
     EXPECT_EQ(update(cluster, "group.version", 1).error_message,
               prefix +
                   "Invalid update version 1 for feature group.version. Local controller 0 does "

@@ -97,6 +97,10 @@ Status check_metadata_version(int16_t present, int16_t wanted, bool unsafe) {
 // A level may need another feature's level: the one that this very request proposes, if it does.
 Status check_dependencies(std::string_view feature, int16_t level, const Levels& proposed) {
     const metadata::FeatureInfo* info = metadata::find_feature(feature);
+    if (info == nullptr) {
+        // Level 0 of what nobody knows is within the range of every node, which is 0 to 0.
+        return invalid(feature, level, fmt::format("Feature {} not found.", feature));
+    }
     for (const metadata::FeatureLevel& known : info->levels) {
         if (known.level != level || known.metadata_version_needed == 0) {
             continue;

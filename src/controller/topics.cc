@@ -231,7 +231,11 @@ Result<CreateTopicsResponse::CreatableTopicResult> create_topic(
     for (const auto& described : config::describe_topic(effective, overrides)) {
         auto& to = result.configs->emplace_back();
         to.name = described.name;
-        to.value = described.sensitive ? std::nullopt : described.value;
+        // A value of the request comes back as it was written, not as it is understood.
+        auto own = overrides.find(described.name);
+        to.value = described.sensitive      ? std::nullopt
+                   : own != overrides.end() ? std::optional(own->second)
+                                            : described.value;
         to.read_only = described.read_only;
         to.config_source = source_of(effective, described);
         to.is_sensitive = described.sensitive;

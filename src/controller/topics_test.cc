@@ -51,15 +51,15 @@ TEST(CreateTopics, the_answer_lists_every_config_in_name_order_with_its_source) 
     auto request = cluster.topic_request("t", 1, 1);
     auto& config = request.topics[0].configs.emplace_back();
     config.name = "retention.ms";
-    config.value = "1000";
+    config.value = " 1000 ";  // comes back, and is kept, as it was written
     auto response = cluster.create(request);
     const auto& configs = *response.topics[0].configs;
     EXPECT_GT(configs.size(), 30u);
     EXPECT_TRUE(std::ranges::is_sorted(configs, {}, [](const auto& c) { return c.name; }));
     auto at = std::ranges::find(configs, "retention.ms", [](const auto& c) { return c.name; });
-    EXPECT_EQ(at->value, "1000");
+    EXPECT_EQ(at->value, " 1000 ");
     EXPECT_EQ(at->config_source, 1);
-    EXPECT_EQ(cluster.state().image().configs.of_topic("t").at("retention.ms"), "1000");
+    EXPECT_EQ(cluster.state().image().configs.of_topic("t").at("retention.ms"), " 1000 ");
 }
 
 TEST(CreateTopics, minus_one_means_the_defaults_of_the_configuration) {

@@ -164,6 +164,18 @@ bool is_out_of_time(const Request& request) {
     }
 }
 
+// An error as the answer in one version.
+template <typename Response, typename Request>
+Result<protocol::Chain> encode_error(const Request& request, const Error& error, int16_t version) {
+    auto response = error_response<Response>(request, error);
+    if constexpr (std::is_same_v<Response, ElectLeadersResponse>) {
+        if (version == 0) {
+            response.error_code = 0;  // the partitions alone tell it there
+        }
+    }
+    return encode_chain(response, version);
+}
+
 // One served API: reads the request, asks `decider(context, message, request)`, which returns a
 // Decision or a Result of one, and encodes what comes back.
 template <typename Request, typename Response, typename Decider>
@@ -177,15 +189,14 @@ Result<EncodedDecision> serve(const ControllerContext& context, const Controller
             : decider(context, message, request);
     EncodedDecision encoded;
     if (!decision) {
-        MOLDAU_TRY(encoded.response,
-                   encode_chain(error_response<Response>(message, decision.error()), version));
+        MOLDAU_TRY(encoded.response, encode_error<Response>(message, decision.error(), version));
         return encoded;
     }
     encoded.records = std::move(decision->records);
     encoded.atomic = decision->atomic;
     MOLDAU_TRY(encoded.response, encode_chain(decision->response, version));
     encoded.failed = [message = std::move(message), version](const Error& error) {
-        return encode_chain(error_response<Response>(message, error), version);
+        return encode_error<Response>(message, error, version);
     };
     return encoded;
 }
@@ -323,7 +334,7 @@ struct Entry {
 template <typename Request, typename Response>
 Result<Chain> refuse(const ControllerRequest& request, const Error& error) {
     MOLDAU_TRY(Request message, decode<Request>(request.body, request.api_version));
-    return encode_chain(error_response<Response>(message, error), request.api_version);
+    return encode_error<Response>(message, error, request.api_version);
 }
 
 template <typename Response>

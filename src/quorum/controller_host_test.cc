@@ -11,6 +11,7 @@
 #include "protocol/messages/create_topics.h"
 #include "protocol/messages/delete_topics.h"
 #include "protocol/messages/describe_quorum.h"
+#include "protocol/messages/elect_leaders.h"
 #include "quorum/snapshot_generator.h"
 #include "runtime/clock.h"
 #include "runtime/entropy.h"
@@ -374,6 +375,25 @@ TEST(ControllerHost, a_request_without_time_is_given_up_unless_it_asks_for_nothi
     EXPECT_EQ(error_code_from_wire(response->topics[0].error_code), ErrorCode::RequestTimedOut);
     EXPECT_EQ(response->topics[0].error_message, std::nullopt);
     EXPECT_EQ(node.loader->image()->topics.find("late"), nullptr);
+}
+
+// Version 0 of the answer has no code for the whole; the one that was left in closed the
+// connection.
+TEST(ControllerHost, a_given_up_election_is_told_in_every_version) {
+    Node node;
+    node.lead();
+    protocol::ElectLeadersRequest request;
+    request.timeout_ms = 0;
+    auto& topic = request.topic_partitions.emplace().emplace_back();
+    topic.topic = "t";
+    topic.partitions = {0};
+    for (int16_t version = 0; version <= 2; ++version) {
+        auto response = node.ask<protocol::ElectLeadersResponse>(request, version);
+        ASSERT_TRUE(response) << response.error().message;
+        EXPECT_EQ(error_code_from_wire(
+                      response->replica_election_results[0].partition_result[0].error_code),
+                  ErrorCode::RequestTimedOut);
+    }
 }
 
 // Versions below 2 have no place for a directory id; leaving it in ended the process once.
