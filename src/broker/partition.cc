@@ -419,8 +419,12 @@ Result<PartitionRead> Partition::read_as_follower(const ReadRequest& request,
     Aftermath after;
     MutexLock lock(mutex_);
     MOLDAU_TRY(storage::Log * target, led(request.current_leader_epoch, request.may_wait));
-    if (std::ranges::find(registration_.replicas, fetch.replica) == registration_.replicas.end()) {
-        return fail(ErrorCode::UnknownLeaderEpoch,
+    if (fetch.replica == context_.local ||
+        std::ranges::find(registration_.replicas, fetch.replica) == registration_.replicas.end()) {
+        // With its epoch the follower may know of an assignment that has not come here yet. Without
+        // one nobody can say whose state is old.
+        return fail(request.current_leader_epoch ? ErrorCode::UnknownLeaderEpoch
+                                                 : ErrorCode::NotLeaderOrFollower,
                     "fetch by a broker outside the assignment: partition={} broker={}",
                     topic_partition_, fetch.replica);
     }
@@ -525,6 +529,11 @@ Result<Offset> Partition::delete_records(Offset before) {
     Offset low_watermark;
     {
         MutexLock log_lock(target->mutex());
+        if (target->config().cleanup_compact && !target->config().cleanup_delete) {
+            return fail(ErrorCode::PolicyViolation,
+                        "records of a compacted topic are not deleted: partition={}",
+                        topic_partition_);
+        }
         Offset wanted = before == kNoOffset ? target->high_watermark() : before;
         if (wanted < Offset(0) || wanted > target->high_watermark()) {
             return fail(ErrorCode::OffsetOutOfRange,

@@ -23,9 +23,13 @@ Result<std::shared_ptr<Partition>> find_partition(Broker& broker, std::string_vi
 Result<std::shared_ptr<Partition>> find_partition(Broker& broker, const Uuid& topic_id,
                                                   int32_t partition);
 
-// An epoch of a request; -1 says that the client knows none.
+// An epoch of a fetch; a negative one says that the client knows none.
 inline std::optional<LeaderEpoch> epoch_of_wire(int32_t epoch) {
     return epoch < 0 ? std::nullopt : std::optional(LeaderEpoch(epoch));
+}
+// Of any other request, where only -1 does.
+inline std::optional<LeaderEpoch> exact_epoch_of_wire(int32_t epoch) {
+    return epoch == -1 ? std::nullopt : std::optional(LeaderEpoch(epoch));
 }
 
 // Collects, for an answer, the leaders that clients should have asked (KIP-951).

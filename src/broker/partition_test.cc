@@ -194,6 +194,22 @@ TEST_F(PartitionTest, a_followers_fetch_moves_the_watermark_and_releases_the_pro
     EXPECT_EQ(partition_->offsets(std::nullopt)->high_watermark, Offset(1));
 }
 
+// A forged fetch: with its epoch the stranger may be one of a coming assignment, without one it is
+// told to look for the leader.
+TEST_F(PartitionTest, strangers_who_fetch_as_followers_are_refused) {
+    ASSERT_TRUE(lead(5));
+    for (BrokerId stranger : {kLocal, kOther}) {
+        ReadRequest request;
+        request.bytes_max = 1 << 20;
+        request.bound = storage::ReadBound::LogEnd;
+        EXPECT_EQ(partition_->read_as_follower(request, {.replica = stranger}).error().code,
+                  ErrorCode::NotLeaderOrFollower);
+        request.current_leader_epoch = LeaderEpoch(5);
+        EXPECT_EQ(partition_->read_as_follower(request, {.replica = stranger}).error().code,
+                  ErrorCode::UnknownLeaderEpoch);
+    }
+}
+
 TEST_F(PartitionTest, recovery_is_proposed_until_the_controller_has_taken_it) {
     ASSERT_TRUE(partition_->metadata_changed(kLocal,
                                              {.replicas = {kLocal},
@@ -319,6 +335,16 @@ TEST_F(PartitionTest, a_partition_that_ends_while_it_opens_stays_ended) {
         ASSERT_TRUE(left);
         EXPECT_EQ(*left, nullptr) << round;
     }
+}
+
+TEST_F(PartitionTest, records_of_a_compacted_topic_are_not_deleted_by_hand) {
+    config_.cleanup_compact = true;
+    config_.cleanup_delete = false;
+    ASSERT_TRUE(lead(0));
+    record::BatchBuilder builder;
+    builder.append(clock_.wall_ms(), "key", "value");
+    ASSERT_TRUE(partition_->append(builder.build(), {}));
+    EXPECT_EQ(partition_->delete_records(Offset(1)).error().code, ErrorCode::PolicyViolation);
 }
 
 }  // namespace

@@ -245,7 +245,8 @@ std::expected<Walk, Rejection> walk_records(const BatchView& batch, const Bytes&
     for (int32_t index = 0; index < header.record_count; ++index) {
         const char* wrong = reader.next(shape);
         if (window.error()) {
-            return std::unexpected(Rejection{*window.error(), {}});
+            // Not CorruptMessage: producers would send the same bytes again and again.
+            return reject(fail(ErrorCode::UnknownServerError, "{}", window.error()->message));
         }
         if (wrong != nullptr) {
             return reject(fail(ErrorCode::InvalidRecord,
@@ -330,6 +331,12 @@ std::expected<AppendableBatch, Rejection> validate_for_append(const Bytes& recor
                            "more than one record batch, or bytes after it: batch_bytes={} bytes={} "
                            "partition={}",
                            batch.size_in_bytes(), records.size(), topic_partition));
+    }
+    if (rules.origin == AppendOrigin::Client && batch.header().base_offset != 0) {
+        return reject(fail(ErrorCode::InvalidRecord,
+                           "The baseOffset of the record batch in the append to {} should be 0, "
+                           "but it is {}",
+                           topic_partition, batch.header().base_offset));
     }
     if (batch.size_in_bytes() > rules.batch_bytes_max) {
         return std::unexpected(

@@ -146,7 +146,7 @@ TEST(Validator, refuses_what_does_not_add_up) {
     EXPECT_EQ(code_of(with_header(good, [](auto& h) { h.producer_id = 5; })),
               ErrorCode::InvalidRecord);
     EXPECT_EQ(code_of(with_header(good, [](auto& h) { h.attributes |= 7; })),
-              ErrorCode::UnsupportedCompressionType);
+              ErrorCode::UnknownServerError);
     EXPECT_EQ(code_of(with_header(good, [](auto& h) { h.magic = 1; })),
               ErrorCode::UnsupportedForMessageFormat);
     EXPECT_EQ(code_of(with_header(good,
@@ -165,6 +165,22 @@ TEST(Validator, refuses_what_does_not_add_up) {
     flipped.data()[good.size() - 1] ^= 1;
     EXPECT_EQ(code_of(std::move(flipped).freeze()), ErrorCode::CorruptMessage);
     EXPECT_EQ(code_of(Bytes()), ErrorCode::CorruptMessage);
+}
+
+// A client must count from 0; the leader gives the offsets.
+TEST(Validator, a_client_may_not_choose_offsets) {
+    Bytes chosen = with_header(batch_of(Codec::None), [](auto& h) { h.base_offset = 5; });
+    EXPECT_EQ(code_of(chosen), ErrorCode::InvalidRecord);
+    EXPECT_EQ(code_of(chosen, {.origin = AppendOrigin::Coordinator}), ErrorCode::None);
+}
+
+// CorruptMessage would make the producer send the same bytes again.
+TEST(Validator, what_does_not_decompress_is_refused_for_good) {
+    for (Codec codec : {Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd}) {
+        Bytes plain = batch_of(Codec::None);
+        EXPECT_EQ(code_of(with_header(plain, [&](auto& h) { h.set_codec(codec); })),
+                  ErrorCode::UnknownServerError);
+    }
 }
 
 TEST(Validator, a_bomb_is_walked_in_constant_memory) {

@@ -1,5 +1,6 @@
 #include "broker/handlers/00_produce.h"
 
+#include "base/endian.h"
 #include "broker/broker.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
@@ -23,12 +24,19 @@ runtime::Logger log("kafka.server.KafkaApis");
 // The client that may write to internal topics, as Kafka's tools call themselves.
 constexpr std::string_view kAdminClient = "__admin_client";
 constexpr int16_t kZstdSince = 7;
+constexpr int32_t kOldRecordBytesMin = 14;  // of format 0 without key and value
 constexpr int16_t kTopicIdsSince = 13;
 constexpr int16_t kLeaderHintsSince = 10;
 
 void refuse(PartitionAnswer& answer, ErrorCode code) {
     answer.error_code = to_wire(code);
     answer.base_offset = -1;
+}
+
+// Kafka tells the start of the log with every other refusal.
+bool is_refused_before_reading(ErrorCode code) {
+    return code == ErrorCode::CorruptMessage || code == ErrorCode::MessageTooLarge ||
+           code == ErrorCode::RecordListTooLarge || code == ErrorCode::KafkaStorageError;
 }
 
 // Where an append waits for its partition before the request can be answered.
@@ -97,6 +105,9 @@ void answer(Broker& broker, Request& request, ProduceResponse& response, int16_t
             }
         }
     }
+    // Kafka answers partitions: a topic that was named without any is left out.
+    std::erase_if(response.responses,
+                  [](const auto& topic) { return topic.partition_responses.empty(); });
     if (acks == 0) {
         if (!failed) {
             return request.respond_nothing();
@@ -176,21 +187,55 @@ bool has_transactional_records(const ProduceRequestView& message) {
     return false;
 }
 
-// What Kafka refuses before it looks at the log.
-ErrorCode check_records(const ProduceRequestView::PartitionProduceData& data, int16_t version) {
-    if (!data.records || data.records->empty()) {
-        return ErrorCode::InvalidRecord;
+// The bytes of the batch that `records` begin with, as Kafka's reader of requests finds it: nothing
+// when they end before it does. Errors: CorruptMessage when its first bytes cannot be a batch's.
+Result<std::optional<size_t>> first_batch_bytes(ByteView records) {
+    if (records.size() < record::kBatchPrefixBytes) {
+        return std::nullopt;
     }
-    ByteView records = *data.records;
-    if (records.size() < record::kBatchHeaderBytes ||
-        records[record::kMagicPosition] != record::kMagicV2) {
-        return ErrorCode::None;  // the validator finds the words for it
+    auto size = load_big<int32_t>(records.data() + sizeof(int64_t));
+    if (size < kOldRecordBytesMin) {
+        return fail(ErrorCode::CorruptMessage,
+                    "Record size {} is less than the minimum record overhead ({})", size,
+                    kOldRecordBytesMin);
     }
-    record::BatchHeader header = record::BatchHeader::read(records.data());
-    if (version < kZstdSince && header.codec_number() == static_cast<int8_t>(record::Codec::Zstd)) {
-        return ErrorCode::UnsupportedCompressionType;
+    if (records.size() <= record::kMagicPosition) {
+        return std::nullopt;
     }
-    return header.is_transactional() ? ErrorCode::InvalidTxnState : ErrorCode::None;
+    auto magic = static_cast<int8_t>(records[record::kMagicPosition]);
+    if (magic < 0 || magic > record::kMagicV2) {
+        return fail(ErrorCode::CorruptMessage, "Invalid magic found in record: {}", magic);
+    }
+    size_t bytes = record::kBatchPrefixBytes + static_cast<size_t>(size);
+    return bytes <= records.size() ? std::optional(bytes) : std::nullopt;
+}
+
+// The one batch that a partition's records are; bytes after it that are no whole batch are let go.
+// Errors: what Kafka refuses before it looks at the log.
+Result<ByteView> only_batch(const ProduceRequestView::PartitionProduceData& data, int16_t version) {
+    ByteView records = data.records.value_or(ByteView());
+    MOLDAU_TRY(std::optional<size_t> bytes, first_batch_bytes(records));
+    if (!bytes || records[record::kMagicPosition] != record::kMagicV2) {
+        return fail(ErrorCode::InvalidRecord, "no record batch of format 2");
+    }
+    ByteView batch = records.subspan(0, *bytes);
+    if (batch.size() >= record::kBatchHeaderBytes) {  // if not, the validator finds words for it
+        record::BatchHeader header = record::BatchHeader::read(batch.data());
+        auto codec = static_cast<record::Codec>(header.codec_number());
+        if (version < kZstdSince && codec >= record::Codec::Zstd) {
+            return codec == record::Codec::Zstd
+                       ? fail(ErrorCode::UnsupportedCompressionType, "zstd needs version 7")
+                       : fail(ErrorCode::UnknownServerError, "no such codec");
+        }
+        if (header.is_transactional()) {
+            return fail(ErrorCode::InvalidTxnState, "no transaction is open");
+        }
+    }
+    MOLDAU_TRY(std::optional<size_t> second, first_batch_bytes(records.subspan(*bytes)));
+    if (second) {
+        return fail(ErrorCode::InvalidRecord, "more than one record batch");
+    }
+    return batch;
 }
 
 // One produce request on its way through its partitions.
@@ -217,8 +262,12 @@ std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_
         refuse(out, partition.error().code);
         return nullptr;
     }
-    if (ErrorCode wrong = check_records(data, request.version()); wrong != ErrorCode::None) {
-        refuse(out, wrong);
+    auto batch = only_batch(data, request.version());
+    if (!batch) {
+        refuse(out, batch.error().code);
+        if (batch.error().code == ErrorCode::CorruptMessage) {
+            out.error_message = batch.error().message;
+        }
         return nullptr;
     }
     if (acks < -1 || acks > 1) {
@@ -231,7 +280,7 @@ std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_
         return nullptr;
     }
     auto appended = (*partition)
-                        ->append(protocol::share(request.body(), *data.records),
+                        ->append(protocol::share(request.body(), *batch),
                                  {.all_replicas = acks == -1, .may_wait = false});
     if (!appended && storage::is_would_wait(appended.error().error)) {
         return std::move(*partition);
@@ -241,7 +290,9 @@ std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_
         MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}",
                          (*partition)->topic_partition(), error.error.message);
         refuse(out, error.error.code);
-        out.log_start_offset = error.log_start_offset.value();
+        if (!is_refused_before_reading(error.error.code)) {
+            out.log_start_offset = error.log_start_offset.value();
+        }
         for (const record::RecordError& each : error.records) {
             auto& wrong = out.record_errors.emplace_back();
             wrong.batch_index = each.index;

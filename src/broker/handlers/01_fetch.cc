@@ -1,5 +1,7 @@
 #include "broker/handlers/01_fetch.h"
 
+#include <map>
+
 #include "broker/broker.h"
 #include "broker/fetch_session.h"
 #include "broker/metadata_cache.h"
@@ -19,6 +21,7 @@ constexpr int16_t kReplicaStateSince = 15;
 constexpr int16_t kLeaderHintsSince = 16;
 // Up to here clients take a storage error for one that ends them.
 constexpr int16_t kNoStorageErrorUntil = 5;
+constexpr int8_t kReadUncommitted = 0;
 constexpr int8_t kReadCommitted = 1;
 // Appends that come between reading and parking send the request back to reading this often.
 constexpr int kParkAttempts = 4;
@@ -52,11 +55,17 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
 
  private:
     struct Result {
-        std::shared_ptr<Partition> partition;
+        std::shared_ptr<Partition> partition;  // null when it is not here
         ErrorCode error = ErrorCode::None;
         PartitionRead read;
         // Set when the read would have to wait: what to read into memory first.
         std::optional<ReadRequest> cold;
+
+        // The cluster has no such partition.
+        bool is_unknown() const {
+            return error == ErrorCode::UnknownTopicOrPartition ||
+                   error == ErrorCode::UnknownTopicId;
+        }
     };
 
     // Told by the partitions, on any thread; brings the operation back on its loop.
@@ -82,6 +91,8 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     void look_again();
     void abandon();
     void answer();
+    void tell(const FetchTarget& target, Result& result, FetchResponse& response,
+              std::optional<LeaderHints>& hints);
     Offset visible_end(const Result& result) const;
 
     Broker& broker_;
@@ -91,7 +102,10 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     FetchParameters parameters_;
     MonotonicTime deadline_;
     std::vector<Result> results_;
+    metadata::ImagePtr image_;  // of the hints
     int64_t bytes_ = 0;
+    // Of the results; those of unknown partitions neither wait nor end the waiting.
+    size_t readable_ = 0;
     bool failed_ = false;
     bool cold_ = false;  // one of results_ is
     int warm_ups_ = 0;
@@ -118,21 +132,24 @@ void FetchOperation::run() {
 }
 
 bool FetchOperation::must_answer_now() const {
-    return failed_ || results_.empty() || bytes_ >= parameters_.bytes_min ||
-           loop_.now() >= deadline_;
+    return failed_ || readable_ == 0 || bytes_ >= parameters_.bytes_min || loop_.now() >= deadline_;
 }
 
 void FetchOperation::read_all() {
     results_.clear();
     results_.reserve(context_.targets().size());
     bytes_ = 0;
+    readable_ = 0;
     failed_ = false;
     cold_ = false;
     for (const FetchTarget& target : context_.targets()) {
         Result& result =
             results_.emplace_back(read(target, parameters_.bytes_max - bytes_, bytes_ == 0));
         bytes_ += static_cast<int64_t>(result.read.log.records.size());
-        failed_ = failed_ || result.error != ErrorCode::None || result.read.diverging;
+        if (!result.is_unknown()) {
+            ++readable_;
+            failed_ = failed_ || result.error != ErrorCode::None || result.read.diverging;
+        }
         cold_ = cold_ || result.cold;
     }
 }
@@ -202,6 +219,10 @@ FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t b
         result.error = read.error().code;
         return result;
     }
+    if (std::min(target.bytes_max, parameters_.bytes_max) < 0 && !read->log.records.empty()) {
+        result.error = ErrorCode::UnknownServerError;  // Kafka has no better one, either
+        return result;
+    }
     result.read = std::move(*read);
     return result;
 }
@@ -222,6 +243,9 @@ Offset FetchOperation::visible_end(const Result& result) const {
 bool FetchOperation::park() {
     waiter_ = std::make_shared<Waiter>(parameters_.bytes_min - bytes_, shared_from_this());
     for (const Result& result : results_) {
+        if (result.is_unknown()) {
+            continue;
+        }
         if (!result.partition->add_fetch_waiter(waiter_, parameters_.bound, visible_end(result))) {
             if (!waiter_->claim()) {
                 return true;  // fired by another partition: look_again() is on its way
@@ -286,65 +310,89 @@ void FetchOperation::answer() {
     FetchResponse response;
     response.error_code = to_wire(session.error);
     response.session_id = session.session_id;
-    metadata::ImagePtr image;
     std::optional<LeaderHints> hints;
-    for (size_t i = 0; i < results_.size(); ++i) {
-        if (!session.included[i]) {
-            continue;
-        }
-        const FetchTarget& target = context_.targets()[i];
-        if (response.responses.empty() || response.responses.back().topic_id != target.topic_id ||
-            response.responses.back().topic != target.topic) {
-            auto& topic = response.responses.emplace_back();
-            topic.topic = target.topic;
-            topic.topic_id = target.topic_id;
-        }
-        auto& out = response.responses.back().partitions.emplace_back();
-        Result& result = results_[i];
-        out.partition_index = target.partition;
-        out.aborted_transactions.reset();
-        out.records.emplace();
-        if (result.error != ErrorCode::None) {
-            bool hide = result.error == ErrorCode::KafkaStorageError &&
-                        request_.version() <= kNoStorageErrorUntil;
-            out.error_code = to_wire(hide ? ErrorCode::NotLeaderOrFollower : result.error);
-            out.high_watermark = -1;
-            bool hint = result.error == ErrorCode::NotLeaderOrFollower ||
-                        result.error == ErrorCode::FencedLeaderEpoch;
-            if (hint && request_.version() >= kLeaderHintsSince) {
-                if (!hints) {
-                    image = broker_.metadata->image();
-                    hints.emplace(*image, request_.listener_name());
-                }
-                auto leader =
-                    hints->leader_of(image->topics.partition(target.topic_id, target.partition));
-                out.current_leader.leader_id = leader.id;
-                out.current_leader.leader_epoch = leader.epoch;
-            }
-            continue;
-        }
-        storage::LogRead& read = result.read.log;
-        out.high_watermark = read.high_watermark.value();
-        out.last_stable_offset = read.last_stable_offset.value();
-        out.log_start_offset = read.log_start_offset.value();
-        if (parameters_.bound == storage::ReadBound::LastStable) {
-            auto& aborted = out.aborted_transactions.emplace();
-            for (const storage::AbortedTxn& each : read.aborted) {
-                auto& one = aborted.emplace_back();
-                one.producer_id = each.producer_id.value();
-                one.first_offset = each.first_offset.value();
+    // Unknown partitions come last, as in Kafka.
+    for (bool unknown : {false, true}) {
+        for (size_t i = 0; i < results_.size(); ++i) {
+            if (session.included[i] && results_[i].is_unknown() == unknown) {
+                tell(context_.targets()[i], results_[i], response, hints);
             }
         }
-        if (result.read.diverging) {
-            out.diverging_epoch.epoch = result.read.diverging->epoch.value();
-            out.diverging_epoch.end_offset = result.read.diverging->end_offset.value();
-        }
-        out.records = std::move(read.records);
     }
-    if (hints) {
+    if (hints && !parameters_.from_follower()) {  // brokers know each other
         response.node_endpoints = hints->endpoints<FetchResponse::NodeEndpoint>();
     }
     request_.respond(response);
+}
+
+// Adds one partition's result to the answer.
+void FetchOperation::tell(const FetchTarget& target, Result& result, FetchResponse& response,
+                          std::optional<LeaderHints>& hints) {
+    if (response.responses.empty() || response.responses.back().topic_id != target.topic_id ||
+        response.responses.back().topic != target.topic) {
+        auto& topic = response.responses.emplace_back();
+        topic.topic = target.topic;
+        topic.topic_id = target.topic_id;
+    }
+    auto& out = response.responses.back().partitions.emplace_back();
+    out.partition_index = target.partition;
+    out.records.emplace();
+    if (!result.is_unknown()) {
+        out.aborted_transactions.reset();  // where there is nothing to read the list is empty
+    }
+    if (result.error != ErrorCode::None) {
+        bool hide = result.error == ErrorCode::KafkaStorageError &&
+                    request_.version() <= kNoStorageErrorUntil;
+        out.error_code = to_wire(hide ? ErrorCode::NotLeaderOrFollower : result.error);
+        out.high_watermark = -1;
+        bool hint = result.error == ErrorCode::NotLeaderOrFollower ||
+                    result.error == ErrorCode::FencedLeaderEpoch;
+        if (hint && request_.version() >= kLeaderHintsSince) {
+            if (!hints) {
+                image_ = broker_.metadata->image();
+                hints.emplace(*image_, request_.listener_name());
+            }
+            auto leader =
+                hints->leader_of(image_->topics.partition(target.topic_id, target.partition));
+            out.current_leader.leader_id = leader.id;
+            out.current_leader.leader_epoch = leader.epoch;
+        }
+        return;
+    }
+    storage::LogRead& read = result.read.log;
+    out.high_watermark = read.high_watermark.value();
+    out.last_stable_offset = read.last_stable_offset.value();
+    out.log_start_offset = read.log_start_offset.value();
+    if (parameters_.bound == storage::ReadBound::LastStable) {
+        auto& aborted = out.aborted_transactions.emplace();
+        for (const storage::AbortedTxn& each : read.aborted) {
+            auto& one = aborted.emplace_back();
+            one.producer_id = each.producer_id.value();
+            one.first_offset = each.first_offset.value();
+        }
+    }
+    if (result.read.diverging) {
+        out.diverging_epoch.epoch = result.read.diverging->epoch.value();
+        out.diverging_epoch.end_offset = result.read.diverging->end_offset.value();
+    }
+    out.records = std::move(read.records);
+}
+
+// A partition that is asked for twice is served once, as the last asked.
+void drop_duplicates(std::vector<FetchTarget>& targets) {
+    std::map<decltype(targets.front().key()), size_t> places;
+    std::vector<FetchTarget> once;
+    once.reserve(targets.size());  // the keys point into it
+    for (FetchTarget& target : targets) {
+        auto found = places.find(target.key());
+        if (found != places.end()) {
+            once[found->second] = std::move(target);
+            continue;
+        }
+        once.push_back(std::move(target));
+        places.emplace(once.back().key(), once.size() - 1);
+    }
+    targets = std::move(once);
 }
 
 FetchSessionRequest session_request(const FetchRequestView& message, int16_t version,
@@ -368,6 +416,9 @@ FetchSessionRequest session_request(const FetchRequestView& message, int16_t ver
             target.bytes_max = partition.partition_max_bytes;
         }
     }
+    if (session.targets.size() > 1) {
+        drop_duplicates(session.targets);
+    }
     for (const auto& topic : message.forgotten_topics_data) {
         for (int32_t partition : topic.partitions) {
             auto& target = session.forgotten.emplace_back();
@@ -377,6 +428,25 @@ FetchSessionRequest session_request(const FetchRequestView& message, int16_t ver
         }
     }
     return session;
+}
+
+// An isolation level that nobody knows fails the request; Kafka has no better code for it, either.
+void refuse_isolation(Request& request, const std::vector<FetchTarget>& targets) {
+    FetchResponse response;
+    response.error_code = to_wire(ErrorCode::UnknownServerError);
+    if (request.version() < kTopicIdsSince) {
+        for (const FetchTarget& target : targets) {
+            if (response.responses.empty() || response.responses.back().topic != target.topic) {
+                response.responses.emplace_back().topic = target.topic;
+            }
+            auto& out = response.responses.back().partitions.emplace_back();
+            out.partition_index = target.partition;
+            out.error_code = to_wire(ErrorCode::UnknownServerError);
+            out.high_watermark = -1;
+            out.records.emplace();
+        }
+    }
+    request.respond(response);
 }
 
 }  // namespace
@@ -410,6 +480,11 @@ void handle_fetch(Broker& broker, Request request) {
         FetchResponse response;
         response.error_code = to_wire(context.error());
         return request.respond(response);
+    }
+    bool isolation_known =
+        message->isolation_level == kReadUncommitted || message->isolation_level == kReadCommitted;
+    if (!isolation_known && !parameters.from_follower() && !context.targets().empty()) {
+        return refuse_isolation(request, context.targets());
     }
     std::make_shared<FetchOperation>(broker, std::move(request), std::move(context), parameters)
         ->run();

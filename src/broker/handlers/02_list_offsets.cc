@@ -1,5 +1,6 @@
 #include "broker/handlers/02_list_offsets.h"
 
+#include <map>
 #include <set>
 
 #include "broker/broker.h"
@@ -15,6 +16,7 @@ using protocol::ListOffsetsRequest;
 using Answer = protocol::ListOffsetsResponse::ListOffsetsPartitionResponse;
 
 constexpr int32_t kConsumer = -1;
+constexpr int8_t kReadUncommitted = 0;
 constexpr int8_t kReadCommitted = 1;
 constexpr int16_t kOffsetNotAvailableSince = 5;
 constexpr int16_t kLeaderEpochSince = 4;
@@ -67,7 +69,7 @@ Result<storage::TimestampMatch> look_up(Broker& broker, const std::string& topic
                                         const ListOffsetsRequest::ListOffsetsPartition& asked,
                                         const ListOffsetsRequest& message) {
     MOLDAU_TRY(auto partition, find_partition(broker, topic, asked.partition_index));
-    auto epoch = epoch_of_wire(asked.current_leader_epoch);
+    auto epoch = exact_epoch_of_wire(asked.current_leader_epoch);
     MOLDAU_TRY(Partition::Offsets offsets, partition->offsets(epoch));
     std::optional<storage::TimestampMatch> found;
     if (asked.timestamp != storage::kLatestTimestamp) {
@@ -82,6 +84,11 @@ Answer answer_partition(Broker& broker, const std::string& topic,
                         const ListOffsetsRequest& message, int16_t version, bool duplicate) {
     Answer out;
     out.partition_index = asked.partition_index;
+    if (message.replica_id == kConsumer && message.isolation_level != kReadUncommitted &&
+        message.isolation_level != kReadCommitted) {
+        out.error_code = to_wire(ErrorCode::UnknownServerError);  // Kafka has no better one, either
+        return out;
+    }
     if (duplicate) {
         out.error_code = to_wire(ErrorCode::InvalidRequest);
         return out;
@@ -129,14 +136,22 @@ void answer(Broker& broker, Request& request, const ListOffsetsRequest& message)
             }
         }
     }
+    // Each partition once, however often it was asked for, and no topic without any.
     protocol::ListOffsetsResponse response;
+    std::map<std::string_view, size_t> places;
+    std::set<std::pair<std::string_view, int32_t>> answered;
     for (const auto& topic : message.topics) {
-        auto& topic_out = response.topics.emplace_back();
-        topic_out.name = topic.name;
         for (const auto& partition : topic.partitions) {
+            if (!answered.insert({topic.name, partition.partition_index}).second) {
+                continue;
+            }
+            auto [place, is_new] = places.try_emplace(topic.name, response.topics.size());
+            if (is_new) {
+                response.topics.emplace_back().name = topic.name;
+            }
             bool duplicate = duplicates.contains({topic.name, partition.partition_index});
-            topic_out.partitions.push_back(answer_partition(broker, topic.name, partition, message,
-                                                            request.version(), duplicate));
+            response.topics[place->second].partitions.push_back(answer_partition(
+                broker, topic.name, partition, message, request.version(), duplicate));
         }
     }
     request.respond(response);

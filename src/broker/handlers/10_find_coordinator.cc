@@ -1,5 +1,6 @@
 #include "broker/handlers/10_find_coordinator.h"
 
+#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,6 +23,9 @@ constexpr int8_t kTransactionKey = 1;
 constexpr int8_t kShareKey = 2;
 constexpr const char* kNoTransactions = "transactions are not served by this node";
 constexpr const char* kNotAvailable = "The coordinator is not available.";
+constexpr const char* kMalformed =
+    "This most likely occurs because of a request being malformed by the client library or the "
+    "message was sent to an incompatible broker. See the broker logs for more details.";
 
 using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
 
@@ -33,6 +37,33 @@ Coordinator refusal(std::string key, ErrorCode error, std::string why = "") {
     result.error_code = to_wire(error);
     result.error_message = std::move(why);
     return result;
+}
+
+// A share partition as a key: group:topicId:partition.
+bool is_share_key(std::string_view key) {
+    size_t second = key.rfind(':');
+    size_t first = second == key.npos || second == 0 ? key.npos : key.rfind(':', second - 1);
+    if (first == key.npos || first == 0 || key.find_first_not_of(' ') >= first) {
+        return false;
+    }
+    int32_t partition = 0;
+    const char* end = key.data() + key.size();
+    auto parsed = std::from_chars(key.data() + second + 1, end, partition);
+    return parsed.ec == std::errc() && parsed.ptr == end &&
+           Uuid::parse(key.substr(first + 1, second - first - 1)).has_value();
+}
+
+// The answer about what is not a group.
+Coordinator refuse_key(int16_t version, int8_t type, std::string key) {
+    if (type == kTransactionKey) {
+        return refusal(std::move(key), ErrorCode::UnsupportedVersion, kNoTransactions);
+    }
+    if (type == kShareKey && version >= kShareVersionMin && is_share_key(key)) {
+        return refusal(std::move(key), ErrorCode::UnsupportedVersion);
+    }
+    // One key alone is refused with words; among several only a type that nobody knows is.
+    bool has_words = type != kShareKey || version < kSeveralKeysVersionMin;
+    return refusal(std::move(key), ErrorCode::InvalidRequest, has_words ? kMalformed : "");
 }
 
 // The leader of the group's partition, as the listener's clients reach it.
@@ -98,12 +129,7 @@ void handle_find_coordinator(Broker& broker, Request request) {
     if (message->key_type != kGroupKey) {
         std::vector<Coordinator> refusals;
         for (std::string& key : keys) {
-            bool is_transaction = message->key_type == kTransactionKey;
-            bool is_share = message->key_type == kShareKey && request.version() >= kShareVersionMin;
-            refusals.push_back(refusal(std::move(key),
-                                       is_transaction || is_share ? ErrorCode::UnsupportedVersion
-                                                                  : ErrorCode::InvalidRequest,
-                                       is_transaction ? kNoTransactions : ""));
+            refusals.push_back(refuse_key(request.version(), message->key_type, std::move(key)));
         }
         return respond(request, std::move(refusals));
     }

@@ -11,7 +11,7 @@ Result<std::optional<storage::EpochEnd>> look_up(
     Broker& broker, const std::string& topic,
     const protocol::OffsetForLeaderEpochRequest::OffsetForLeaderPartition& asked) {
     MOLDAU_TRY(auto partition, find_partition(broker, topic, asked.partition));
-    return partition->epoch_end(epoch_of_wire(asked.current_leader_epoch),
+    return partition->epoch_end(exact_epoch_of_wire(asked.current_leader_epoch),
                                 LeaderEpoch(asked.leader_epoch));
 }
 

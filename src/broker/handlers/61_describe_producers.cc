@@ -1,6 +1,7 @@
 #include "broker/handlers/61_describe_producers.h"
 
 #include "broker/broker.h"
+#include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/describe_producers.h"
@@ -25,6 +26,8 @@ void handle_describe_producers(Broker& broker, Request request) {
         return;
     }
     DescribeProducersResponse response;
+    metadata::ImagePtr image = broker.metadata->image();
+    const metadata::Topics& topics = image->topics;
     for (const auto& topic : message->topics) {
         auto& topic_out = response.topics.emplace_back();
         topic_out.name = topic.name;
@@ -34,8 +37,11 @@ void handle_describe_producers(Broker& broker, Request request) {
             auto producers = look_up(broker, topic.name, index);
             if (!producers) {
                 out.error_code = to_wire(producers.error().code);
+                // Kafka has words for a topic that cannot be or is not there, none for a partition.
                 if (producers.error().code == ErrorCode::InvalidTopicException) {
                     out.error_message = producers.error().message;
+                } else if (topics.find(topic.name) == nullptr) {
+                    out.error_message = "This server does not host this topic-partition.";
                 }
                 continue;
             }
