@@ -1,0 +1,1 @@
+"""Scripts of raw requests, run on two servers, and the comparison of what both answer; see README.md."""
