@@ -218,6 +218,9 @@ class StructWriter:
         return all(f.nullable.empty() and not f.is_array and not f.is_struct()
                    and PRIMITIVES[f.type][1] for f in self.struct.fields)
 
+    def streamed(self):
+        return next((field for field in self.struct.fields if field.streamed), None)
+
     # Declarations.
     def declare(self):
         code, name = self.code, self.struct.name
@@ -245,6 +248,12 @@ class StructWriter:
             code.line(f"~{name}();")
         code.line(f"static {name} read(Reader& reader, int16_t version);")
         code.line("void write(Writer& writer, int16_t version) const;")
+        if self.streamed() is not None:
+            array = member(self.streamed())
+            comment(code, f"For an answer that is written while its {array} are found: what comes before them, "
+                          "then each by its own write(), then the rest.")
+            code.line(f"void write_before_{array}(Writer& writer, int16_t version, size_t count) const;")
+            code.line(f"void write_after_{array}(Writer& writer, int16_t version) const;")
         if cpp_json.wanted(self.message):
             code.line("void write_json(JsonWriter& json, int16_t version) const;")
         code.line(f"bool operator==(const {name}&) const = default;")
@@ -378,15 +387,42 @@ class StructWriter:
             code.close()
 
     def _define_write(self):
-        code = self.code
-        code.open(f"void {self.qualified}::write([[maybe_unused]] Writer& writer, "
-                  "[[maybe_unused]] int16_t version) const {")
-        if self.is_root:
+        streamed = self.streamed()
+        if streamed is None:
+            self._open_write("write")
+            self._write_fields(self.struct.fields)
+            self._write_tags()
+            return self.code.close()
+        code, name = self.code, member(streamed)
+        at = self.struct.fields.index(streamed)
+        self._open_write(f"write_before_{name}", ", size_t count")
+        self._write_fields(self.struct.fields[:at])
+        code.line(f"writer.write_array_length(static_cast<int32_t>(count), {self.flex(streamed)});")
+        code.close()
+        self._open_write(f"write_after_{name}", begins=False)
+        self._write_fields(self.struct.fields[at + 1:])
+        self._write_tags()
+        code.close()
+        code.open(f"void {self.qualified}::write(Writer& writer, int16_t version) const {{")
+        code.line(f"write_before_{name}(writer, version, {name}.size());")
+        code.open(f"for (const auto& element : {name}) {{")
+        code.line("element.write(writer, version);")
+        code.close()
+        code.line(f"write_after_{name}(writer, version);")
+        code.close()
+
+    def _open_write(self, name, more="", begins=True):
+        self.code.open(f"void {self.qualified}::{name}([[maybe_unused]] Writer& writer, "
+                       f"[[maybe_unused]] int16_t version{more}) const {{")
+        if self.is_root and begins:
             self._known_versions_guard("writer", "")
         if self.uses_flexible():
-            code.line(f"[[maybe_unused]] const bool flexible = {self.flexible};")
-        run = None
-        for field in self.struct.fields:
+            self.code.line(f"[[maybe_unused]] const bool flexible = {self.flexible};")
+
+    def _write_fields(self, fields):
+        """The untagged ones in their order; a set field that the version lacks fails."""
+        code, run = self.code, None
+        for field in fields:
             test = condition(field.versions, self.within)
             refused = test != "true" and not field.ignorable
             if run is not None and (test != run or refused):
@@ -411,8 +447,6 @@ class StructWriter:
                 code.close()
         if run is not None:
             code.close()
-        self._write_tags()
-        code.close()
 
     def _write_field(self, field, flex, tagged=False, to="writer"):
         code, value = self.code, own(field)

@@ -88,6 +88,7 @@ class Field:
         self.ignorable = False
         self.is_key = False
         self.zero_copy = False
+        self.streamed = False
         self.flexible = None  # overrides the message's
         self.entity = None
         self.meaning = None  # one sentence; from the schema, else from the glossary
@@ -230,7 +231,7 @@ def _field_attributes(field, text):
             field.entity = value
         elif word == "key" and not value:
             field.is_key = True
-        elif word in ("ignorable", "zero_copy") and not value:
+        elif word in ("ignorable", "zero_copy", "streamed") and not value:
             setattr(field, word, True)
         else:
             raise SchemaError(f"unknown attribute '{attribute}'")
@@ -271,5 +272,8 @@ def _resolve(message):
 def _check(field, message):
     if field.tag is not None and not message.flexible.covers(field.versions):
         raise SchemaError(f"{field.name}: tagged in versions that are not flexible")
+    if field.streamed and not (field.is_array and field.is_struct() and field.tag is None
+                               and field.nullable.empty() and field.versions.covers(message.versions)):
+        raise SchemaError(f"{field.name}: only an array of structs that is always there can be streamed")
     if field.default == "null" and not field.nullable.covers(field.versions):
         raise SchemaError(f"{field.name}: default null but not always nullable")

@@ -497,10 +497,10 @@ void CoordinatorHost::sync(protocol::SyncGroupRequest request,
         });
 }
 
-void CoordinatorHost::heartbeat(protocol::HeartbeatRequest request,
+void CoordinatorHost::heartbeat(protocol::HeartbeatRequestView request,
                                 Reply<protocol::HeartbeatResponse> reply) {
     submit<protocol::HeartbeatResponse>(
-        std::move(request), std::move(reply),
+        request, std::move(reply),
         [](const auto&, ErrorCode error) {
             // A member of a group that is being loaded does right to carry on.
             return refusal<protocol::HeartbeatResponse>(

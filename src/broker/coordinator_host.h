@@ -85,7 +85,9 @@ class CoordinatorHost {
     void join(coordinator::RequestContext context, protocol::JoinGroupRequest request,
               Reply<protocol::JoinGroupResponse> reply);
     void sync(protocol::SyncGroupRequest request, Reply<protocol::SyncGroupResponse> reply);
-    void heartbeat(protocol::HeartbeatRequest request, Reply<protocol::HeartbeatResponse> reply);
+    // The memory that the view reads is kept by `reply`.
+    void heartbeat(protocol::HeartbeatRequestView request,
+                   Reply<protocol::HeartbeatResponse> reply);
     void leave(protocol::LeaveGroupRequest request, Reply<protocol::LeaveGroupResponse> reply);
     void commit_offsets(int16_t version, protocol::OffsetCommitRequest request,
                         Reply<protocol::OffsetCommitResponse> reply);

@@ -288,7 +288,7 @@ TEST_F(CoordinatorHostTest, tells_clients_to_wait_while_it_loads) {
     ASSERT_FALSE(held.empty());
     EXPECT_EQ(commit("g", 2), ErrorCode::CoordinatorLoadInProgress);
     std::optional<int16_t> heartbeat;
-    protocol::HeartbeatRequest beat;
+    protocol::HeartbeatRequestView beat;
     beat.group_id = "g";
     host_->heartbeat(beat, [&](auto response) { heartbeat = response.error_code; });
     loop_.run();

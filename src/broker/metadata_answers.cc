@@ -48,46 +48,73 @@ bool has_endpoint(const Image& image, int32_t id, std::string_view listener) {
     return broker != nullptr && broker->endpoint(listener) != nullptr;
 }
 
-MetadataResponse::MetadataResponsePartition describe_partition(const Image& image, int32_t index,
-                                                               const metadata::Partition& partition,
-                                                               const AnswerContext& context) {
+// Which brokers a client can reach by its listener, looked up for every replica of an answer.
+class Reach {
+ public:
+    Reach(const Image& image, std::string_view listener) {
+        for (const auto& [id, broker] : image.cluster.brokers) {
+            brokers_.push_back({id, &broker, broker.endpoint(listener) != nullptr});
+        }
+    }
+    struct Entry {
+        int32_t id;
+        const metadata::Broker* broker;
+        bool has_listener;
+
+        bool reachable() const { return has_listener && !broker->fenced; }
+    };
+
+    // nullptr for a broker that is not registered.
+    const Entry* find(int32_t id) const {
+        auto at = std::ranges::lower_bound(brokers_, id, {}, &Entry::id);
+        return at != brokers_.end() && at->id == id ? &*at : nullptr;
+    }
+    bool reachable(int32_t id) const {
+        const Entry* found = find(id);
+        return found != nullptr && found->reachable();
+    }
+
+ private:
+    std::vector<Entry> brokers_;  // by id
+};
+
+// Fills `out`, which may have served for another partition before.
+void describe_partition(const Reach& reach, int32_t index, const metadata::Partition& partition,
+                        int16_t version, MetadataResponse::MetadataResponsePartition& out) {
     // Version 0 names every replica and reports the missing ones as an error; later ones leave them
     // out.
-    bool name_all = context.version == 0;
-    MetadataResponse::MetadataResponsePartition out;
+    bool name_all = version == 0;
     out.partition_index = index;
     out.leader_epoch = partition.leader_epoch;
-    out.replica_nodes =
-        name_all ? partition.replicas : reachable(image, partition.replicas, context.listener_name);
-    out.isr_nodes =
-        name_all ? partition.isr : reachable(image, partition.isr, context.listener_name);
-    out.offline_replicas = offline_replicas(image, partition, context.listener_name);
-    if (has_endpoint(image, partition.leader, context.listener_name)) {
+    out.replica_nodes.clear();
+    out.isr_nodes.clear();
+    out.offline_replicas.clear();
+    for (int32_t id : partition.replicas) {
+        const Reach::Entry* replica = reach.find(id);
+        bool reachable = replica != nullptr && replica->reachable();
+        if (name_all || reachable) {
+            out.replica_nodes.push_back(id);
+        }
+        if (!reachable || !replica->broker->has_online_directory(partition.directory(id))) {
+            out.offline_replicas.push_back(id);
+        }
+    }
+    for (int32_t id : partition.isr) {
+        if (name_all || reach.reachable(id)) {
+            out.isr_nodes.push_back(id);
+        }
+    }
+    const Reach::Entry* leader = reach.find(partition.leader);
+    if (leader != nullptr && leader->has_listener) {
         out.leader_id = partition.leader;
         bool hidden = out.replica_nodes.size() < partition.replicas.size() ||
                       out.isr_nodes.size() < partition.isr.size();
         out.error_code = to_wire(hidden ? ErrorCode::ReplicaNotAvailable : ErrorCode::None);
-        return out;
+        return;
     }
     out.leader_id = kNobody;
-    bool leader_known = image.cluster.broker(partition.leader) != nullptr;
-    out.error_code = to_wire(leader_known && context.version >= 6 ? ErrorCode::ListenerNotFound
-                                                                  : ErrorCode::LeaderNotAvailable);
-    return out;
-}
-
-MetadataResponse::MetadataResponseTopic describe_topic(const Image& image,
-                                                       const metadata::Topic& topic,
-                                                       const AnswerContext& context) {
-    MetadataResponse::MetadataResponseTopic out;
-    out.name = topic.name;
-    out.topic_id = topic.id;
-    out.is_internal = metadata::is_internal_topic(topic.name);
-    out.partitions.reserve(topic.partitions.size());
-    for (const auto& [index, partition] : topic.partitions) {
-        out.partitions.push_back(describe_partition(image, index, partition, context));
-    }
-    return out;
+    out.error_code = to_wire(leader != nullptr && version >= 6 ? ErrorCode::ListenerNotFound
+                                                               : ErrorCode::LeaderNotAvailable);
 }
 
 ErrorCode missing_topic_error(std::string_view name) {
@@ -96,6 +123,7 @@ ErrorCode missing_topic_error(std::string_view name) {
 }
 
 void add_brokers(const Image& image, std::string_view listener, MetadataResponse& response) {
+    response.brokers.reserve(image.cluster.brokers.size());
     for (const auto& [id, broker] : image.cluster.brokers) {
         const metadata::Endpoint* endpoint = broker.endpoint(listener);
         if (broker.fenced || endpoint == nullptr) {
@@ -136,78 +164,133 @@ int32_t any_alive_broker(const Image& image) {
     return kNobody;
 }
 
-Result<MetadataAnswer> answer_metadata(const Image& image, const protocol::MetadataRequest& request,
-                                       const AnswerContext& context) {
-    MetadataAnswer answer;
-    MetadataResponse& response = answer.response;
+Result<MetadataAnswer> MetadataAnswer::find(const Image& image,
+                                            const protocol::MetadataRequestView& request,
+                                            const AnswerContext& context) {
+    MetadataAnswer answer(image, context);
     // Null asks for all; so does the empty list of version 0, which could not say null.
-    bool all = !request.topics || (context.version == 0 && request.topics->empty());
-    if (all) {
-        for (const auto& [name, id] : image.topics.ids) {
-            response.topics.push_back(describe_topic(image, *image.topics.find(id), context));
-        }
+    if (!request.topics || (context.version == 0 && request.topics->empty())) {
+        answer.find_all();
     } else {
-        bool by_id = std::ranges::any_of(
-            *request.topics, [](const auto& topic) { return !topic.topic_id.is_zero(); });
-        std::set<std::string_view> names;
-        std::set<Uuid> ids;
-        for (const auto& topic : *request.topics) {
-            if (!topic.name && context.version < 12) {
-                return fail(ErrorCode::InvalidRequest, "Topic name can not be null for version {}",
-                            context.version);
-            }
-            if (!topic.topic_id.is_zero() && context.version < 12) {
-                return fail(ErrorCode::InvalidRequest,
-                            "Topic IDs are not supported in requests for version {}",
-                            context.version);
-            }
-            if (by_id) {
-                if (topic.topic_id.is_zero() || !ids.insert(topic.topic_id).second) {
-                    continue;
-                }
-                if (const metadata::Topic* found = image.topics.find(topic.topic_id)) {
-                    response.topics.push_back(describe_topic(image, *found, context));
-                } else {
-                    auto& unknown = response.topics.emplace_back();
-                    unknown.error_code = to_wire(ErrorCode::UnknownTopicId);
-                    unknown.name = std::nullopt;
-                    unknown.topic_id = topic.topic_id;
-                }
-                continue;
-            }
-            std::string_view name = topic.name ? std::string_view(*topic.name) : std::string_view();
-            if (!names.insert(name).second) {
-                continue;
-            }
-            if (const metadata::Topic* found = image.topics.find(name)) {
-                response.topics.push_back(describe_topic(image, *found, context));
-                continue;
-            }
-            auto& unknown = response.topics.emplace_back();
-            unknown.error_code = to_wire(missing_topic_error(name));
-            unknown.name = std::string(name);
-            unknown.is_internal = metadata::is_internal_topic(name);
-            if (unknown.error_code == to_wire(ErrorCode::UnknownTopicOrPartition)) {
-                answer.missing.emplace_back(name);
-            }
-        }
+        MOLDAU_CHECK(answer.find_asked(request));
+        answer.drop_repeated();
     }
-    if (request.include_topic_authorized_operations && context.version >= 8) {
-        for (auto& topic : response.topics) {
-            topic.topic_authorized_operations = kTopicOperations;
-        }
-    }
-    if (request.include_cluster_authorized_operations && context.version >= 8 &&
-        context.version <= 10) {
-        response.cluster_authorized_operations = kClusterOperations;
-    }
-    add_brokers(image, context.listener_name, response);
-    response.cluster_id = std::string(context.cluster_id);
-    response.controller_id = any_alive_broker(image);
+    answer.client_allows_creation_ = request.allow_auto_topic_creation;
+    answer.with_topic_operations_ =
+        request.include_topic_authorized_operations && context.version >= 8;
+    answer.with_cluster_operations_ = request.include_cluster_authorized_operations &&
+                                      context.version >= 8 && context.version <= 10;
     return answer;
 }
 
-protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequest& request,
+void MetadataAnswer::find_all() {
+    entries_.reserve(image_->topics.ids.size());
+    for (const auto& [name, id] : image_->topics.ids) {
+        entries_.push_back({.topic = image_->topics.find(id), .name = name, .id = id});
+    }
+}
+
+Status MetadataAnswer::find_asked(const protocol::MetadataRequestView& request) {
+    const metadata::Topics& topics = image_->topics;
+    entries_.reserve(request.topics->size());
+    bool by_id = false;
+    for (const auto& asked : *request.topics) {
+        if (!asked.name && context_.version < 12) {
+            return fail(ErrorCode::InvalidRequest, "Topic name can not be null for version {}",
+                        context_.version);
+        }
+        if (!asked.topic_id.is_zero() && context_.version < 12) {
+            return fail(ErrorCode::InvalidRequest,
+                        "Topic IDs are not supported in requests for version {}", context_.version);
+        }
+        by_id = by_id || !asked.topic_id.is_zero();
+    }
+    for (const auto& asked : *request.topics) {
+        if (by_id && asked.topic_id.is_zero()) {
+            continue;  // one id makes ids count, and names no longer
+        }
+        Entry& entry = entries_.emplace_back();
+        if (by_id) {
+            entry.id = asked.topic_id;
+            entry.topic = topics.find(entry.id);
+        } else {
+            entry.name = asked.name.value_or("");
+            entry.topic = topics.find(*entry.name);
+        }
+        if (entry.topic != nullptr) {
+            entry.name = entry.topic->name;
+            entry.id = entry.topic->id;
+        } else {
+            entry.error = by_id ? ErrorCode::UnknownTopicId : missing_topic_error(*entry.name);
+        }
+    }
+    return {};
+}
+
+// A topic asked for twice is told once, where it was asked for first.
+void MetadataAnswer::drop_repeated() {
+    auto key = [](const Entry& entry) {
+        return std::pair(entry.id, entry.name.value_or(std::string_view()));
+    };
+    std::vector<std::pair<Uuid, std::string_view>> keys;
+    keys.reserve(entries_.size());
+    std::ranges::transform(entries_, std::back_inserter(keys), key);
+    std::ranges::sort(keys);
+    if (std::ranges::adjacent_find(keys) == keys.end()) {
+        return;
+    }
+    std::set<std::pair<Uuid, std::string_view>> seen;
+    std::erase_if(entries_, [&](const Entry& entry) { return !seen.insert(key(entry)).second; });
+}
+
+std::vector<std::string> MetadataAnswer::topics_to_create(bool broker_allows) const {
+    std::vector<std::string> names;
+    if (!client_allows_creation_ || !broker_allows) {
+        return names;
+    }
+    for (const Entry& entry : entries_) {
+        if (entry.error == ErrorCode::UnknownTopicOrPartition) {
+            names.emplace_back(*entry.name);
+        }
+    }
+    return names;
+}
+
+void MetadataAnswer::write(protocol::Writer& writer, int16_t version) const {
+    MetadataResponse response;
+    add_brokers(*image_, context_.listener_name, response);
+    response.cluster_id = std::string(context_.cluster_id);
+    response.controller_id = any_alive_broker(*image_);
+    if (with_cluster_operations_) {
+        response.cluster_authorized_operations = kClusterOperations;
+    }
+    response.write_before_topics(writer, version, entries_.size());
+    Reach reach(*image_, context_.listener_name);
+    // One of each serves for all, so that their memory is taken once.
+    MetadataResponse::MetadataResponseTopic topic;
+    MetadataResponse::MetadataResponsePartition partition;
+    if (with_topic_operations_) {
+        topic.topic_authorized_operations = kTopicOperations;
+    }
+    for (const Entry& entry : entries_) {
+        topic.error_code = to_wire(entry.error);
+        topic.name = entry.name;
+        topic.topic_id = entry.id;
+        topic.is_internal = entry.name && metadata::is_internal_topic(*entry.name);
+        topic.write_before_partitions(writer, version,
+                                      entry.topic == nullptr ? 0 : entry.topic->partitions.size());
+        if (entry.topic != nullptr) {
+            for (const auto& [index, state] : entry.topic->partitions) {
+                describe_partition(reach, index, state, version, partition);
+                partition.write(writer, version);
+            }
+        }
+        topic.write_after_partitions(writer, version);
+    }
+    response.write_after_topics(writer, version);
+}
+
+protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequestView& request,
                                            ErrorCode error) {
     protocol::MetadataResponse response;
     response.error_code = to_wire(error);
@@ -218,13 +301,6 @@ protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequest& requ
         out.error_code = to_wire(error);
     }
     return response;
-}
-
-std::vector<std::string> topics_to_create(const MetadataAnswer& answer,
-                                          const protocol::MetadataRequest& request,
-                                          bool broker_allows) {
-    bool may_create = request.allow_auto_topic_creation && broker_allows;
-    return may_create ? answer.missing : std::vector<std::string>();
 }
 
 protocol::DescribeClusterResponse answer_describe_cluster(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,7 @@
 #include "metadata/image.h"
 #include "protocol/messages/describe_cluster.h"
 #include "protocol/messages/describe_topic_partitions.h"
-#include "protocol/messages/metadata.h"
+#include "protocol/views/metadata.h"
 
 namespace moldau::broker {
 
@@ -22,27 +23,49 @@ struct AnswerContext {
     int16_t version = 0;
 };
 
-struct MetadataAnswer {
-    protocol::MetadataResponse response;
-    // Legal names that were asked for and do not exist: candidates for auto-creation. Each has an
-    // entry with UnknownTopicOrPartition in the response.
-    std::vector<std::string> missing;
-};
-
-// Errors: InvalidRequest for a null name or an id where the version has none.
-Result<MetadataAnswer> answer_metadata(const metadata::Image& image,
-                                       const protocol::MetadataRequest& request,
+// The answer to a Metadata request, found but not built: a cluster may have a hundred thousand
+// partitions, which go from the image straight into the writer. It borrows the image, the request
+// and what the context names.
+class MetadataAnswer {
+ public:
+    // Errors: InvalidRequest for a null name or an id where the version has none.
+    static Result<MetadataAnswer> find(const metadata::Image& image,
+                                       const protocol::MetadataRequestView& request,
                                        const AnswerContext& context);
+
+    // What the first use creates: legal names that do not exist, when both the client and the
+    // broker allow it. Each is answered with UnknownTopicOrPartition.
+    std::vector<std::string> topics_to_create(bool broker_allows) const;
+    // In the version that was asked for; as protocol messages are written.
+    void write(protocol::Writer& writer, int16_t version) const;
+
+ private:
+    // What is told of one topic.
+    struct Entry {
+        const metadata::Topic* topic = nullptr;  // nullptr: it does not exist, for this reason:
+        ErrorCode error = ErrorCode::None;
+        std::optional<std::string_view> name;
+        Uuid id;
+    };
+
+    MetadataAnswer(const metadata::Image& image, const AnswerContext& context)
+        : image_(&image), context_(context) {}
+    void find_all();
+    Status find_asked(const protocol::MetadataRequestView& request);
+    void drop_repeated();
+
+    const metadata::Image* image_;
+    AnswerContext context_;
+    std::vector<Entry> entries_;
+    bool client_allows_creation_ = false;
+    bool with_topic_operations_ = false;
+    bool with_cluster_operations_ = false;
+};
 
 // The answer to a request that is wrong as a whole. Only topics named in it can be wrong, so each
 // carries the error.
-protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequest& request,
+protocol::MetadataResponse refuse_metadata(const protocol::MetadataRequestView& request,
                                            ErrorCode error);
-
-// What the first use creates: the missing topics, when both the client and the broker allow it.
-std::vector<std::string> topics_to_create(const MetadataAnswer& answer,
-                                          const protocol::MetadataRequest& request,
-                                          bool broker_allows);
 
 protocol::DescribeClusterResponse answer_describe_cluster(
     const metadata::Image& image, const protocol::DescribeClusterRequest& request,

@@ -41,7 +41,12 @@ class MetadataAnswersTest : public testing::Test {
         image_.topics.by_id.put(id, topic);
         image_.topics.ids.put(name, id);
     }
-    MetadataAnswer ask(std::optional<std::vector<std::string>> names, int16_t version = 13) {
+    struct Told {
+        protocol::MetadataResponse response;
+        std::vector<std::string> missing;  // and to be created, when all allow it
+        std::vector<std::string> to_create_against_broker;
+    };
+    Told ask(std::optional<std::vector<std::string>> names, int16_t version = 13) {
         protocol::MetadataRequest request;
         request.topics.reset();
         if (names) {
@@ -50,7 +55,17 @@ class MetadataAnswersTest : public testing::Test {
                 request.topics->emplace_back().name = name;
             }
         }
-        return answer_metadata(image_, request, {"cluster", "PLAINTEXT", version}).value();
+        return ask(request, version).value();
+    }
+    // What the client reads of the answer.
+    Result<Told> ask(const protocol::MetadataRequest& request, int16_t version) {
+        Bytes body = protocol::encode(request, version);
+        auto view = protocol::MetadataRequestView::parse(body, version).value();
+        MOLDAU_TRY(auto answer,
+                   MetadataAnswer::find(image_, view, {"cluster", "PLAINTEXT", version}));
+        Bytes told = protocol::encode(answer, version);
+        return Told{protocol::decode<protocol::MetadataResponse>(told, version).value(),
+                    answer.topics_to_create(true), answer.topics_to_create(false)};
     }
 
     metadata::Image image_;
@@ -84,24 +99,51 @@ TEST_F(MetadataAnswersTest, missing_and_illegal_names_have_their_own_errors) {
     EXPECT_EQ(answer.missing, (std::vector<std::string>{"nothing"}));
 }
 
-TEST_F(MetadataAnswersTest, first_use_creates_only_what_client_and_broker_allow) {
-    auto answer = ask(std::vector<std::string>{"nothing", "orders"});
+TEST_F(MetadataAnswersTest, what_is_asked_for_twice_is_told_once_where_it_came_first) {
+    add_topic("shop", {9, 9}, 1);
+    auto topics =
+        ask(std::vector<std::string>{"shop", "orders", "shop", "a b", "a b"}).response.topics;
+    ASSERT_EQ(topics.size(), 3u);
+    EXPECT_EQ(topics[0].name, "shop");
+    EXPECT_EQ(topics[0].partitions.size(), 1u);
+    EXPECT_EQ(topics[1].name, "orders");
+    EXPECT_EQ(topics[1].partitions.size(), 3u);
+    EXPECT_EQ(topics[2].name, "a b");
+    EXPECT_TRUE(topics[2].partitions.empty());
+}
+
+TEST_F(MetadataAnswersTest, one_id_in_a_request_makes_ids_count_and_names_no_longer) {
     protocol::MetadataRequest request;
-    request.allow_auto_topic_creation = true;
-    EXPECT_EQ(topics_to_create(answer, request, true), (std::vector<std::string>{"nothing"}));
-    EXPECT_TRUE(topics_to_create(answer, request, false).empty());
+    request.topics->emplace_back().name = "orders";
+    auto& by_id = request.topics->emplace_back();
+    by_id.name = std::nullopt;
+    by_id.topic_id = Uuid{8, 8};
+    request.topics->push_back(by_id);
+    auto topics = ask(request, 12).value().response.topics;
+    ASSERT_EQ(topics.size(), 1u);
+    EXPECT_EQ(topics[0].name, "__consumer_offsets");
+    EXPECT_TRUE(topics[0].is_internal);
+}
+
+TEST_F(MetadataAnswersTest, first_use_creates_only_what_client_and_broker_allow) {
+    protocol::MetadataRequest request;
+    request.topics->emplace_back().name = "nothing";
+    request.topics->emplace_back().name = "orders";
+    auto told = ask(request, 13).value();
+    EXPECT_EQ(told.missing, (std::vector<std::string>{"nothing"}));
+    EXPECT_TRUE(told.to_create_against_broker.empty());
     request.allow_auto_topic_creation = false;
-    EXPECT_TRUE(topics_to_create(answer, request, true).empty());
-    request.allow_auto_topic_creation = true;
-    EXPECT_TRUE(topics_to_create(ask(std::nullopt), request, true).empty());
+    EXPECT_TRUE(ask(request, 13).value().missing.empty());
+    EXPECT_TRUE(ask(std::nullopt).missing.empty());
 }
 
 TEST_F(MetadataAnswersTest, a_refused_request_shows_the_error_on_each_topic) {
     protocol::MetadataRequest request;
-    request.topics.emplace();
     request.topics->emplace_back().name = "orders";
     request.topics->emplace_back().topic_id = kOrdersId;
-    auto response = refuse_metadata(request, ErrorCode::InvalidRequest);
+    Bytes body = protocol::encode(request, 13);
+    auto response = refuse_metadata(protocol::MetadataRequestView::parse(body, 13).value(),
+                                    ErrorCode::InvalidRequest);
     ASSERT_EQ(response.topics.size(), 2u);
     EXPECT_EQ(response.topics[0].name, "orders");
     EXPECT_EQ(response.topics[1].topic_id, kOrdersId);
@@ -135,13 +177,12 @@ TEST_F(MetadataAnswersTest, looks_up_by_id_from_version_12_on) {
     for (auto& topic : *request.topics) {
         topic.name = std::nullopt;
     }
-    auto answer = answer_metadata(image_, request, {"c", "PLAINTEXT", 12}).value();
+    auto answer = ask(request, 12).value();
     ASSERT_EQ(answer.response.topics.size(), 2u);
     EXPECT_EQ(answer.response.topics[0].name, "orders");
     EXPECT_EQ(answer.response.topics[1].error_code, to_wire(ErrorCode::UnknownTopicId));
     EXPECT_FALSE(answer.response.topics[1].name.has_value());
-    EXPECT_EQ(answer_metadata(image_, request, {"c", "PLAINTEXT", 11}).error().code,
-              ErrorCode::InvalidRequest);
+    EXPECT_EQ(ask(request, 11).error().code, ErrorCode::InvalidRequest);
 }
 
 TEST_F(MetadataAnswersTest, operations_are_listed_when_asked) {
@@ -149,7 +190,7 @@ TEST_F(MetadataAnswersTest, operations_are_listed_when_asked) {
     request.topics.reset();
     request.include_topic_authorized_operations = true;
     request.include_cluster_authorized_operations = true;
-    auto response = answer_metadata(image_, request, {"c", "PLAINTEXT", 10}).value().response;
+    auto response = ask(request, 10).value().response;
     EXPECT_EQ(response.topics[0].topic_authorized_operations, kTopicOperations);
     EXPECT_EQ(response.cluster_authorized_operations, kClusterOperations);
     EXPECT_EQ(ask(std::nullopt).response.cluster_authorized_operations, kNoAuthorizedOperations);

@@ -2,9 +2,9 @@
 //
 // A view is a request read in place: strings and bytes point into the body, arrays are walked where
 // they lie, and nothing is allocated. parse() has checked the whole message, so walking cannot
-// fail. Views are values to be used and dropped within a handler: they hold no reference to the
-// body, which must stay alive and unmoved. share() turns a part of it into Bytes that keep it
-// alive.
+// fail. Views hold no reference to the body, which must stay alive: they are used and dropped
+// within a handler, or go where their Request goes. share() turns a part of the body into Bytes
+// that keep it alive.
 #pragma once
 
 #include <iterator>

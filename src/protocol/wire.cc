@@ -129,7 +129,7 @@ std::optional<Bytes> Reader::bytes_of(int32_t length, const char* null_is_wrong)
     return input_.slice(position() - view->size(), view->size());
 }
 
-void Writer::write_unsigned_varint(uint32_t value) {
+void Writer::write_long_varint(uint32_t value) {
     uint8_t* to = extend(kVarintBytesMax);
     size_t used = static_cast<size_t>(put_varint(to, value) - to);
     tail_.resize(tail_.size() - (kVarintBytesMax - used));

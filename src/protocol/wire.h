@@ -154,7 +154,10 @@ class Writer {
         fixed(id.high);
         fixed(id.low);
     }
-    void write_unsigned_varint(uint32_t value);
+    void write_unsigned_varint(uint32_t value) {
+        // Most are lengths of short strings and arrays, and the mark of no tagged fields.
+        value < 0x80 ? tail_.push_back(static_cast<uint8_t>(value)) : write_long_varint(value);
+    }
     void write_string_length(int32_t length, bool flexible);
     void write_array_length(int32_t count, bool flexible);
     // A string longer than 32767 bytes cannot be written in the old form: the writer fails.
@@ -213,6 +216,7 @@ class Writer {
         tail_.resize(at + bytes);
         return tail_.data() + at;
     }
+    void write_long_varint(uint32_t value);
     void seal_tail() {
         if (!tail_.empty()) {
             sealed_bytes_ += tail_.size();

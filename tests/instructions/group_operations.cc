@@ -108,7 +108,7 @@ class Heartbeat {
     }
 
     void once() {
-        auto request = protocol::decode<protocol::HeartbeatRequest>(body_, kHeartbeatVersion);
+        auto request = protocol::HeartbeatRequestView::parse(body_, kHeartbeatVersion);
         must(request.has_value(), "a heartbeat that can be read");
         auto response = group_.ask<protocol::HeartbeatResponse>(
             [&](auto& shard, auto& out) { shard.heartbeat(*request, 1, out); });

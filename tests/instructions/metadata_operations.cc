@@ -60,12 +60,12 @@ class Metadata {
     }
 
     void once() {
-        auto request = protocol::decode<protocol::MetadataRequest>(body_, kMetadataVersion);
+        auto request = protocol::MetadataRequestView::parse(body_, kMetadataVersion);
         must(request.has_value(), "a metadata request that can be read");
-        auto answer = broker::answer_metadata(
+        auto answer = broker::MetadataAnswer::find(
             image_, *request, {"b3JkZXJzLWNsdXN0ZXItMDE", "PLAINTEXT", kMetadataVersion});
-        must(answer && answer->missing.empty(), "topics that exist");
-        (void)framed(answer->response, kMetadataVersion);
+        must(answer && answer->topics_to_create(true).empty(), "topics that exist");
+        (void)framed(*answer, kMetadataVersion);
     }
 
  private:

@@ -15,27 +15,28 @@ AnswerContext context_of(const Broker& broker, const Request& request) {
 }  // namespace
 
 void handle_metadata(Broker& broker, Request request) {
-    auto asked = request.read<protocol::MetadataRequest>();
+    auto asked = request.view<protocol::MetadataRequestView>();
     if (!asked) {
         return;
     }
-    auto answer = answer_metadata(*broker.metadata->image(), *asked, context_of(broker, request));
+    metadata::ImagePtr image = broker.metadata->image();
+    auto answer = MetadataAnswer::find(*image, *asked, context_of(broker, request));
     if (!answer) {
         return request.respond(refuse_metadata(*asked, answer.error().code));
     }
-    std::vector<std::string> wanted = topics_to_create(
-        *answer, *asked, broker.config->get().get_bool("auto.create.topics.enable"));
+    std::vector<std::string> wanted =
+        answer->topics_to_create(broker.config->get().get_bool("auto.create.topics.enable"));
     if (wanted.empty()) {
-        return request.respond(answer->response);
+        return request.respond(*answer);
     }
-    // Topics whose creation failed keep UnknownTopicOrPartition: the client will ask again.
+    // Topics whose creation failed keep UnknownTopicOrPartition: the client will ask again. The
+    // view stays good, because the request keeps its body where it is.
     std::string principal = request.principal();
     broker.auto_topics->create(
         wanted, principal,
-        [&broker, asked = *std::move(asked), request = std::move(request)](const auto&) mutable {
-            auto again =
-                answer_metadata(*broker.metadata->image(), asked, context_of(broker, request));
-            request.respond(again->response);
+        [&broker, asked = *asked, request = std::move(request)](const auto&) mutable {
+            metadata::ImagePtr now = broker.metadata->image();
+            request.respond(*MetadataAnswer::find(*now, asked, context_of(broker, request)));
         });
 }
 

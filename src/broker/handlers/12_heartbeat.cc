@@ -8,13 +8,12 @@
 namespace moldau::broker {
 
 void handle_heartbeat(Broker& broker, Request request) {
-    auto message = request.read<protocol::HeartbeatRequest>();
+    auto message = request.view<protocol::HeartbeatRequestView>();
     if (!message) {
         return;
     }
     broker.coordinators->heartbeat(
-        *std::move(message),
-        [request = std::move(request)](protocol::HeartbeatResponse response) mutable {
+        *message, [request = std::move(request)](protocol::HeartbeatResponse response) mutable {
             request.respond(response);
         });
 }

@@ -50,11 +50,13 @@ ApiVersionsResponse answer_api_versions(const std::function<bool(protocol::ApiKe
                                         int16_t version) {
     constexpr int16_t kFirstWithLevelZero = 4;
     ApiVersionsResponse response;
+    response.api_keys.reserve(protocol::all_apis().size());
     for (const protocol::ApiInfo& api : protocol::all_apis()) {
         if (serves(api.key)) {
             add_api(api, response);
         }
     }
+    response.supported_features.reserve(metadata::supported_features().size());
     for (const auto& [name, range] : metadata::supported_features()) {
         if (range.min == 0 && version < kFirstWithLevelZero) {
             continue;
@@ -64,6 +66,7 @@ ApiVersionsResponse answer_api_versions(const std::function<bool(protocol::ApiKe
         out.min_version = range.min;
         out.max_version = range.max;
     }
+    response.finalized_features.reserve(image.features.levels.size() + 1);
     for (const auto& [name, level] : image.features.levels) {
         add_finalized(name, level, response);
     }

@@ -83,7 +83,7 @@ void GroupShard::sync(const protocol::SyncGroupRequest& request, ReplyToken toke
     classic_.sync(request, token, now, out);
 }
 
-void GroupShard::heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token,
+void GroupShard::heartbeat(const protocol::HeartbeatRequestView& request, ReplyToken token,
                            GroupOutcome& out) {
     if (request.group_id.empty()) {
         return out.reply(token, refusal<protocol::HeartbeatResponse>(ErrorCode::InvalidGroupId));

@@ -37,7 +37,8 @@ class GroupShard {
               ReplyToken token, Instant now, GroupOutcome& out);
     void sync(const protocol::SyncGroupRequest& request, ReplyToken token, Instant now,
               GroupOutcome& out);
-    void heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token, GroupOutcome& out);
+    void heartbeat(const protocol::HeartbeatRequestView& request, ReplyToken token,
+                   GroupOutcome& out);
     // The request in its form of version 3 and later, with a list of members.
     void leave(const protocol::LeaveGroupRequest& request, ReplyToken token, Instant now,
                GroupOutcome& out);

@@ -17,7 +17,6 @@
 #include "coordinator/runtime/outcome.h"
 #include "protocol/messages/delete_groups.h"
 #include "protocol/messages/describe_groups.h"
-#include "protocol/messages/heartbeat.h"
 #include "protocol/messages/join_group.h"
 #include "protocol/messages/leave_group.h"
 #include "protocol/messages/list_groups.h"
@@ -25,6 +24,7 @@
 #include "protocol/messages/offset_delete.h"
 #include "protocol/messages/offset_fetch.h"
 #include "protocol/messages/sync_group.h"
+#include "protocol/views/heartbeat.h"
 
 namespace moldau::coordinator {
 

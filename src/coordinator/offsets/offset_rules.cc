@@ -45,10 +45,12 @@ FetchedPartition fetched(int32_t partition, const CommittedOffset* offset, bool 
 protocol::OffsetCommitResponse commit_failure(const protocol::OffsetCommitRequest& request,
                                               ErrorCode error) {
     protocol::OffsetCommitResponse response;
+    response.topics.reserve(request.topics.size());
     for (const auto& topic : request.topics) {
         protocol::OffsetCommitResponse::OffsetCommitResponseTopic topic_result;
         topic_result.name = topic.name;
         topic_result.topic_id = topic.topic_id;
+        topic_result.partitions.reserve(topic.partitions.size());
         for (const auto& partition : topic.partitions) {
             protocol::OffsetCommitResponse::OffsetCommitResponsePartition result;
             result.partition_index = partition.partition_index;
@@ -93,6 +95,11 @@ ErrorCode OffsetRules::validate_commit(const ClassicGroup* group, int16_t api_ve
 void OffsetRules::commit(const protocol::OffsetCommitRequest& request, ReplyToken token,
                          Instant now, GroupOutcome& out) const {
     protocol::OffsetCommitResponse response = commit_failure(request, ErrorCode::None);
+    size_t count = out.records.size();
+    for (const auto& topic : request.topics) {
+        count += topic.partitions.size();
+    }
+    out.records.reserve(count);
     for (size_t t = 0; t < request.topics.size(); ++t) {
         const auto& topic = request.topics[t];
         for (size_t p = 0; p < topic.partitions.size(); ++p) {

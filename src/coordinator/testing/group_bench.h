@@ -74,20 +74,20 @@ class GroupBench {
         });
     }
     ReplyToken send_heartbeat(const std::string& member, int32_t generation,
-                              std::optional<std::string> instance = std::nullopt) {
-        protocol::HeartbeatRequest request;
+                              const std::optional<std::string>& instance = std::nullopt) {
+        protocol::HeartbeatRequestView request;
         request.group_id = group;
         request.member_id = member;
         request.generation_id = generation;
-        request.group_instance_id = std::move(instance);
+        request.group_instance_id = instance;
         return run([&](GroupShard& shard, ReplyToken token, GroupOutcome& out) {
             shard.heartbeat(request, token, out);
         });
     }
     ErrorCode heartbeat(const std::string& member, int32_t generation,
-                        std::optional<std::string> instance = std::nullopt) {
-        return code(answer<protocol::HeartbeatResponse>(
-            send_heartbeat(member, generation, std::move(instance))));
+                        const std::optional<std::string>& instance = std::nullopt) {
+        return code(
+            answer<protocol::HeartbeatResponse>(send_heartbeat(member, generation, instance)));
     }
     using LeavingMembers = std::vector<std::pair<std::string, std::optional<std::string>>>;
     ReplyToken send_leave(const LeavingMembers& members) {

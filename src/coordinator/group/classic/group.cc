@@ -141,7 +141,7 @@ ClassicMember& ClassicGroup::replace_static_member(std::string_view instance,
 }
 
 ErrorCode ClassicGroup::validate_member(std::string_view member,
-                                        const std::optional<std::string>& instance) const {
+                                        std::optional<std::string_view> instance) const {
     if (instance) {
         const std::string* owner = static_member(*instance);
         if (owner == nullptr) {

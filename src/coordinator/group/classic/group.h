@@ -83,7 +83,7 @@ class ClassicGroup {
 
     // None, UnknownMemberId or FencedInstanceId.
     ErrorCode validate_member(std::string_view member,
-                              const std::optional<std::string>& instance) const;
+                              std::optional<std::string_view> instance) const;
 
     // --- join phase
     // -------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ void ClassicProtocol::on_assignment_stored(AssignmentStored stored, ErrorCode er
     group.transition_to(Stable, now.wall);
 }
 
-void ClassicProtocol::heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token,
+void ClassicProtocol::heartbeat(const protocol::HeartbeatRequestView& request, ReplyToken token,
                                 GroupOutcome& out) {
     protocol::HeartbeatResponse response;
     auto refuse = [&](ErrorCode error) {

@@ -35,7 +35,8 @@ class ClassicProtocol {
               ReplyToken token, Instant now, GroupOutcome& out);
     void sync(const protocol::SyncGroupRequest& request, ReplyToken token, Instant now,
               GroupOutcome& out);
-    void heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token, GroupOutcome& out);
+    void heartbeat(const protocol::HeartbeatRequestView& request, ReplyToken token,
+                   GroupOutcome& out);
     // The request in its form of version 3 and later.
     void leave(const protocol::LeaveGroupRequest& request, ReplyToken token, Instant now,
                GroupOutcome& out);
