@@ -189,6 +189,14 @@ class JavaTools(unittest.TestCase):
         self.assertEqual(set(values), sent, errors)
         self.assertEqual(len(values), 2000)
 
+    def test_client_compatibility_test_finds_every_feature_but_acls(self):
+        features = {"offsets-for-times": True, "cluster-id": True, "create-topics": True, "describe-configs": True,
+                    "idempotent-producer": True, "describe-acls": settings.server == "kafka"}
+        flags = [word for name, has in features.items() for word in (f"--{name}-supported", str(has).lower())]
+        out = self.run_tool("client-compatibility-test", "--topic", self.create(), "--num-cluster-nodes", 1,
+                            "--expect-record-too-large-exception", "false", *flags)
+        self.assertIn("SUCCESS.", out)
+
     def test_performance_tools_run_through(self):
         topic = self.create(3)
         self.assert_perf_sent(java.run(

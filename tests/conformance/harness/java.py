@@ -7,6 +7,7 @@ import tempfile
 from . import settings
 
 MAIN_CLASSES = {
+    "client-compatibility-test": "org.apache.kafka.tools.ClientCompatibilityTest",
     "kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
     "kafka-cluster": "org.apache.kafka.tools.ClusterTool",
     "kafka-configs": "kafka.admin.ConfigCommand",
