@@ -192,26 +192,27 @@ class RealLock final : public FileLock {
 class RealFileSystem final : public FileSystem {
  public:
     Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
-        int flags = O_CLOEXEC;
-        switch (mode) {
-            case OpenMode::Read:
-                flags |= O_RDONLY;
-                break;
-            case OpenMode::ReadWrite:
-                flags |= O_RDWR;
-                break;
-            case OpenMode::Create:
-                flags |= O_RDWR | O_CREAT;
-                break;
-            case OpenMode::CreateNew:
-                flags |= O_RDWR | O_CREAT | O_EXCL;
-                break;
+        return file_of(open_with(path, mode, 0), path);
+    }
+
+    Result<std::unique_ptr<File>> open_durable(const std::string& path, OpenMode mode) override {
+        int descriptor = open_with(path, mode, O_DSYNC | O_DIRECT);
+        if (descriptor < 0 && errno == EINVAL) {
+            // Some file systems (tmpfs) know no direct writes, and say so after making the file.
+            OpenMode again = mode == OpenMode::CreateNew ? OpenMode::Create : mode;
+            descriptor = open_with(path, again, O_DSYNC);
         }
-        int descriptor = ::open(path.c_str(), flags, 0644);
+        return file_of(descriptor, path);
+    }
+
+    Status sync_all(const std::string& path) override {
+        int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (descriptor < 0) {
             return system_failure("open", path);
         }
-        return std::make_unique<RealFile>(descriptor, path);
+        Status synced = ::syncfs(descriptor) == 0 ? Status() : system_failure("sync", path);
+        ::close(descriptor);
+        return synced;
     }
 
     Status sync_directory(const std::string& path) override {
@@ -372,6 +373,32 @@ class RealFileSystem final : public FileSystem {
             return system_failure("ask for the space of", path);
         }
         return DiskSpace{status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize};
+    }
+
+ private:
+    static int open_with(const std::string& path, OpenMode mode, int extra) {
+        int flags = O_CLOEXEC | extra;
+        switch (mode) {
+            case OpenMode::Read:
+                flags |= O_RDONLY;
+                break;
+            case OpenMode::ReadWrite:
+                flags |= O_RDWR;
+                break;
+            case OpenMode::Create:
+                flags |= O_RDWR | O_CREAT;
+                break;
+            case OpenMode::CreateNew:
+                flags |= O_RDWR | O_CREAT | O_EXCL;
+                break;
+        }
+        return ::open(path.c_str(), flags, 0644);
+    }
+    static Result<std::unique_ptr<File>> file_of(int descriptor, const std::string& path) {
+        if (descriptor < 0) {
+            return system_failure("open", path);
+        }
+        return std::make_unique<RealFile>(descriptor, path);
     }
 };
 

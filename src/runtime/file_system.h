@@ -73,11 +73,19 @@ struct DiskSpace {
     uint64_t usable_bytes = 0;
 };
 
+// What buffers, positions and lengths of a file from open_durable() must be multiples of.
+inline constexpr size_t kDirectAlignment = 4096;
+
 class FileSystem {
  public:
     virtual ~FileSystem() = default;
 
     virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+    // A file whose every write is on the device when it returns, past the page cache where the
+    // file system can. Mind kDirectAlignment. A failed write is final, as a failed sync is.
+    virtual Result<std::unique_ptr<File>> open_durable(const std::string& path, OpenMode mode) = 0;
+    // Everything below the directory, names and content, is on the device afterwards.
+    virtual Status sync_all(const std::string& path) = 0;
     // Entries of the directory (names made, renamed, removed) are on the device afterwards.
     virtual Status sync_directory(const std::string& path) = 0;
     // Replaces `to` when it exists (a file, or an empty directory).

@@ -36,6 +36,21 @@ class FileSystemContract : public testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(Both, FileSystemContract, testing::Bool(),
                          [](const auto& info) { return info.param ? "real" : "memory"; });
 
+TEST_P(FileSystemContract, a_durable_file_is_written_in_aligned_blocks_and_read_by_anyone) {
+    auto file = files->open_durable(root + "/a", OpenMode::CreateNew);
+    ASSERT_TRUE(file) << file.error().message;
+    alignas(kDirectAlignment) static uint8_t block[kDirectAlignment];
+    std::ranges::fill(block, uint8_t{'x'});
+    ASSERT_TRUE((*file)->write(std::span(block), 0));
+    ASSERT_TRUE((*file)->write(std::span(block), kDirectAlignment));
+    auto content = files->read_file(root + "/a");
+    ASSERT_TRUE(content);
+    EXPECT_EQ(content->view(), std::string(2 * kDirectAlignment, 'x'));
+    EXPECT_EQ(files->open_durable(root + "/a", OpenMode::CreateNew).error().code,
+              ErrorCode::DuplicateResource);
+    EXPECT_TRUE(files->sync_all(root));
+}
+
 TEST_P(FileSystemContract, writes_grow_a_file_and_reads_stop_at_its_end) {
     auto file = files->open(root + "/a", OpenMode::CreateNew);
     ASSERT_TRUE(file);

@@ -42,6 +42,10 @@ class ForwardingFileSystem : public FileSystem {
     Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
         return inner_.open(path, mode);
     }
+    Result<std::unique_ptr<File>> open_durable(const std::string& path, OpenMode mode) override {
+        return inner_.open_durable(path, mode);
+    }
+    Status sync_all(const std::string& path) override { return inner_.sync_all(path); }
     Status sync_directory(const std::string& path) override { return inner_.sync_directory(path); }
     Status rename(const std::string& from, const std::string& to) override {
         return inner_.rename(from, to);

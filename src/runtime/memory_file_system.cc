@@ -4,11 +4,14 @@
 #include <cstring>
 #include <set>
 
+#include "base/assert.h"
+
 namespace moldau::runtime {
 
 namespace {
 
 constexpr size_t kPageBytes = 4096;
+constexpr size_t kSectorBytes = 512;
 constexpr uint64_t kDiskBytes = uint64_t{1} << 40;
 
 std::vector<std::string> parts_of(std::string_view path) {
@@ -39,10 +42,33 @@ struct MemoryFileSystem::Node {
     bool is_directory = false;
     std::vector<uint8_t> content;
     std::vector<uint8_t> synced_content;
+    // What happened to the content since it was synced, in order.
+    struct Change {
+        uint64_t size_after = 0;
+        uint64_t at = 0;
+        std::vector<uint8_t> bytes;  // empty: a truncation
+    };
+    std::vector<Change> unsynced;
     std::map<std::string, std::shared_ptr<Node>> entries;
     std::map<std::string, std::shared_ptr<Node>> synced_entries;
     TimestampMs modified_ms = 0;
     bool locked = false;
+
+    void put(std::span<const uint8_t> source, uint64_t at) {
+        if (at + source.size() > content.size()) {
+            content.resize(at + source.size());
+        }
+        std::memcpy(content.data() + at, source.data(), source.size());
+        unsynced.push_back({content.size(), at, {source.begin(), source.end()}});
+    }
+    void resize(uint64_t size) {
+        content.resize(size);
+        unsynced.push_back({size, 0, {}});
+    }
+    void sync() {
+        synced_content = content;
+        unsynced.clear();
+    }
 };
 
 struct MemoryFileSystem::State {
@@ -172,35 +198,78 @@ struct MemoryFileSystem::State {
         }
     }
 
+    // The page from `at` on as one crash leaves it.
+    static void lose_page(Node& node, const Draw& draw, uint64_t at, std::span<uint8_t> page) {
+        if (at < node.synced_content.size()) {
+            std::memcpy(page.data(), node.synced_content.data() + at,
+                        std::min<size_t>(page.size(), node.synced_content.size() - at));
+        }
+        std::vector<const Node::Change*> touching;
+        for (const Node::Change& change : node.unsynced) {
+            bool cut = change.bytes.empty() && change.size_after < at + page.size();
+            bool wrote = !change.bytes.empty() && change.at < at + page.size() &&
+                         change.at + change.bytes.size() > at;
+            if (cut || wrote) {
+                touching.push_back(&change);
+            }
+        }
+        size_t reached = touching.empty() ? 0 : draw() % (touching.size() + 1);
+        for (size_t i = 0; i < reached; ++i) {
+            const Node::Change& change = *touching[i];
+            bool torn = i + 1 == reached && (draw() & 3) == 0;
+            for (size_t sector = 0; sector < page.size(); sector += kSectorBytes) {
+                if (torn && (draw() & 1) != 0) {
+                    continue;
+                }
+                uint64_t from = at + sector;
+                uint64_t to = std::min<uint64_t>(from + kSectorBytes, at + page.size());
+                if (change.bytes.empty()) {
+                    from = std::max(from, change.size_after);
+                    if (from < to) {
+                        std::memset(page.data() + (from - at), 0, to - from);
+                    }
+                    continue;
+                }
+                from = std::max(from, change.at);
+                to = std::min<uint64_t>(to, change.at + change.bytes.size());
+                if (from < to) {
+                    std::memcpy(page.data() + (from - at), change.bytes.data() + (from - change.at),
+                                to - from);
+                }
+            }
+        }
+    }
+
     static void lose_pages(Node& node, const Draw& draw) {
-        if (!draw) {
+        if (!draw || node.unsynced.empty()) {
             node.content = node.synced_content;
+            node.unsynced.clear();
             return;
         }
-        bool size_reached = (draw() & 1) != 0;
-        std::vector<uint8_t> left(size_reached ? node.content.size() : node.synced_content.size());
+        size_t reached = draw() % (node.unsynced.size() + 1);
+        uint64_t size =
+            reached == 0 ? node.synced_content.size() : node.unsynced[reached - 1].size_after;
+        std::vector<uint8_t> left(size);
         for (size_t at = 0; at < left.size(); at += kPageBytes) {
-            bool reached = (draw() & 1) != 0;
-            const auto& from = reached ? node.content : node.synced_content;
-            if (at < from.size()) {
-                size_t length = std::min({kPageBytes, left.size() - at, from.size() - at});
-                std::memcpy(left.data() + at, from.data() + at, length);
-            }
+            lose_page(node, draw, at,
+                      std::span(left).subspan(at, std::min(kPageBytes, left.size() - at)));
         }
         node.content = left;
         node.synced_content = std::move(left);
+        node.unsynced.clear();
     }
 };
 
 class MemoryFileSystem::MemoryFile final : public File {
  public:
     MemoryFile(std::shared_ptr<State> state, std::shared_ptr<Node> node, std::string path,
-               uint64_t life, bool writable)
+               uint64_t life, bool writable, bool durable)
         : state_(std::move(state)),
           node_(std::move(node)),
           path_(std::move(path)),
           life_(life),
-          writable_(writable) {}
+          writable_(writable),
+          durable_(durable) {}
 
     Result<size_t> read(std::span<uint8_t> target, uint64_t at) const override {
         MutexLock lock(state_->mutex);
@@ -222,14 +291,24 @@ class MemoryFileSystem::MemoryFile final : public File {
             return fail(ErrorCode::ThrottlingQuotaExceeded,
                         "cannot write {}: No space left on device", path_);
         }
+        MOLDAU_ASSERT(!durable_ || is_aligned(source, at));
         if (Status begun = state_->begin("write", path_); !begun) {
-            // A full disk takes what still fits.
+            // A full disk takes what still fits; at a crash the write is under way.
             if (is_disk_full(begun.error())) {
                 put(source.first(source.size() / 2), at);
+            } else if (state_->crashed) {
+                put(source, at);
             }
             return begun;
         }
+        if (durable_ && state_->syncs_fail) {
+            put(source, at);
+            return fail(ErrorCode::KafkaStorageError, "cannot write {}: Input/output error", path_);
+        }
         put(source, at);
+        if (durable_) {
+            node_->sync();
+        }
         return {};
     }
     Status write(std::span<const Bytes> pieces, uint64_t at) override {
@@ -243,7 +322,7 @@ class MemoryFileSystem::MemoryFile final : public File {
         MutexLock lock(state_->mutex);
         MOLDAU_CHECK(check(true));
         MOLDAU_CHECK(state_->begin("truncate", path_));
-        node_->content.resize(size);
+        node_->resize(size);
         return {};
     }
     Result<uint64_t> size() const override {
@@ -258,7 +337,7 @@ class MemoryFileSystem::MemoryFile final : public File {
         if (state_->syncs_fail) {
             return fail(ErrorCode::KafkaStorageError, "cannot sync {}: Input/output error", path_);
         }
-        node_->synced_content = node_->content;
+        node_->sync();
         return {};
     }
 
@@ -277,18 +356,21 @@ class MemoryFileSystem::MemoryFile final : public File {
         if (source.empty()) {
             return;
         }
-        if (at + source.size() > node_->content.size()) {
-            node_->content.resize(at + source.size());
-        }
-        std::memcpy(node_->content.data() + at, source.data(), source.size());
+        node_->put(source, at);
         node_->modified_ms = state_->wall_ms;
     }
 
     const std::shared_ptr<State> state_;
     const std::shared_ptr<Node> node_;
     const std::string path_;
+    static bool is_aligned(std::span<const uint8_t> source, uint64_t at) {
+        return reinterpret_cast<uintptr_t>(source.data()) % kDirectAlignment == 0 &&
+               source.size() % kDirectAlignment == 0 && at % kDirectAlignment == 0;
+    }
+
     const uint64_t life_;
     const bool writable_;
+    const bool durable_;
 };
 
 class MemoryFileSystem::MemoryLock final : public FileLock {
@@ -316,6 +398,16 @@ MemoryFileSystem::MemoryFileSystem() : state_(std::make_shared<State>()) {
 MemoryFileSystem::~MemoryFileSystem() = default;
 
 Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, OpenMode mode) {
+    return open_node(path, mode, false);
+}
+
+Result<std::unique_ptr<File>> MemoryFileSystem::open_durable(const std::string& path,
+                                                             OpenMode mode) {
+    return open_node(path, mode, true);
+}
+
+Result<std::unique_ptr<File>> MemoryFileSystem::open_node(const std::string& path, OpenMode mode,
+                                                          bool durable) {
     MutexLock lock(state_->mutex);
     MOLDAU_CHECK(state_->check_alive(path));
     std::shared_ptr<Node> node = state_->find(path);
@@ -342,7 +434,27 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
         parent->entries.emplace(name_of(path), node);
     }
     return std::make_unique<MemoryFile>(state_, std::move(node), path, state_->life,
-                                        mode != OpenMode::Read);
+                                        mode != OpenMode::Read, durable);
+}
+
+Status MemoryFileSystem::sync_all(const std::string& path) {
+    MutexLock lock(state_->mutex);
+    MOLDAU_TRY(auto top, state_->existing("sync", path));
+    MOLDAU_CHECK(state_->begin("sync", path));
+    if (state_->syncs_fail) {
+        return fail(ErrorCode::KafkaStorageError, "cannot sync {}: Input/output error", path);
+    }
+    std::vector<std::shared_ptr<Node>> open{std::move(top)};
+    while (!open.empty()) {
+        auto node = std::move(open.back());
+        open.pop_back();
+        node->sync();
+        node->synced_entries = node->entries;
+        for (const auto& [name, child] : node->entries) {
+            open.push_back(child);
+        }
+    }
+    return {};
 }
 
 Status MemoryFileSystem::sync_directory(const std::string& path) {

@@ -1,9 +1,11 @@
 // MemoryFileSystem: a file system for tests that forgets, fails and fills up as told.
 //
-// What was not synced may be lost by crash(): file pages since the file's last sync(), directory
-// entries since the directory's last sync_directory(). `draw` decides page by page and entry by
-// entry (a rename's two names as one), so one seed is one outcome; crash_losing_all() drops all of
-// it.
+// What was not synced may be lost by crash(): changes of a file since its last sync(), directory
+// entries since the directory's last sync_directory() (a rename's two names as one). Each page
+// reaches the device in any of the states it had since the sync, whatever the others do
+// (reordering), the last change to it sector by sector (tearing); the size likewise. `draw` decides,
+// so one seed is one outcome; crash_losing_all() drops all of it. A write that meets a crash counts
+// as begun.
 // Every operation that changes something has a number, from 1; faults are set by number.
 // Files open at a crash keep failing afterwards. Thread-safe.
 #pragma once
@@ -25,6 +27,8 @@ class MemoryFileSystem final : public FileSystem {
     ~MemoryFileSystem() override;
 
     Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+    Result<std::unique_ptr<File>> open_durable(const std::string& path, OpenMode mode) override;
+    Status sync_all(const std::string& path) override;
     Status sync_directory(const std::string& path) override;
     Status rename(const std::string& from, const std::string& to) override;
     Status remove(const std::string& path) override;
@@ -62,6 +66,7 @@ class MemoryFileSystem final : public FileSystem {
  private:
     struct Node;
     struct State;
+    Result<std::unique_ptr<File>> open_node(const std::string& path, OpenMode mode, bool durable);
     class MemoryFile;
     class MemoryLock;
 
