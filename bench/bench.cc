@@ -7,6 +7,8 @@
 //   moldau_bench fetch     reads the partition again and again from the start
 //   moldau_bench first-ack waits for the port, then for the first acknowledged record
 //   moldau_bench echo      a bare TCP echo in this process, for the floor of latency
+//   moldau_bench disk      one durable write of 4 KiB at a time, for the floor of durable latency
+//                          [--directory D]
 //
 // Prints one JSON object. The broker's CPU is read by compare.py from /proc.
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <map>
 #include <thread>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -197,6 +200,34 @@ int run_latency(const Options& options) {
     return 0;
 }
 
+// As the journal writes: into a file that was written before, past the page cache.
+int run_disk(const Options& options) {
+    constexpr size_t kBlock = 4096;
+    constexpr off_t kFileBytes = 16 << 20;
+    std::string path = options.text("directory", ".") + "/moldau-bench-probe";
+    int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_DIRECT | O_DSYNC, 0600);
+    if (file < 0) {
+        die("cannot make " + path);
+    }
+    ::unlink(path.c_str());
+    alignas(kBlock) static uint8_t block[1 << 20];
+    for (off_t at = 0; at < kFileBytes; at += sizeof(block)) {
+        if (::pwrite(file, block, sizeof(block), at) != sizeof(block)) {
+            die("cannot write " + path);
+        }
+    }
+    off_t at = 0;
+    auto micros = measure(options.integer("count", 5000), [&] {
+        if (::pwrite(file, block, kBlock, at) != kBlock) {
+            die("cannot write " + path);
+        }
+        at = (at + static_cast<off_t>(kBlock)) % kFileBytes;
+    });
+    ::close(file);
+    print_latencies(micros);
+    return 0;
+}
+
 int run_echo(const Options& options) {
     int listener = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
@@ -305,7 +336,10 @@ int run(int argc, char** argv) {
     if (command == "echo") {
         return run_echo(options);
     }
-    die("usage: moldau_bench produce|small|latency|fetch|first-ack|echo [--option value ...]");
+    if (command == "disk") {
+        return run_disk(options);
+    }
+    die("usage: moldau_bench produce|small|latency|fetch|first-ack|echo|disk [--option value ...]");
 }
 
 }  // namespace

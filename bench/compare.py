@@ -2,7 +2,7 @@
 """Moldau beside the released Apache Kafka 4.3.1: the same load, alternating, on this machine.
 
 usage: compare.py [--rounds N] [--seconds S] [--megabytes N] [--fill-share F] [--directory DIR]
-                  [--moldau BINARY] [--bench BINARY] [--only moldau|kafka]
+                  [--moldau BINARY] [--bench BINARY] [--only moldau|"moldau, memory"|kafka]
 
 Memory is filled and let go first, because the first touch of a page costs a virtual machine more than the
 broker's work; what is compared is then the brokers. CPU is the broker's own, read from /proc. Needs the
@@ -28,6 +28,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 KAFKA_JVM = ["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
              "-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent",
              "-XX:MaxInlineLevel=15", "-Djava.awt.headless=true"]
+
+
+# What takes turns. Moldau answers a produce when the record is on the device; as Kafka, which answers from
+# memory, it does under moldau.ack=memory.
+VARIANTS = {"moldau": ("moldau", {}), "moldau, memory": ("moldau", {"moldau.ack": "memory"}),
+            "kafka": ("kafka", {})}
 
 
 class ServerNode(Node):
@@ -77,9 +83,11 @@ class Bench:
         result = self.load(*arguments, "--port", node.port)
         return result, node.cpu_seconds() - before
 
-    def new_node(self, server):
+    def new_node(self, variant):
+        server, properties = VARIANTS[variant]
         folder = tempfile.mkdtemp(prefix=f"bench-{server}-", dir=self.options.directory)
-        node = ServerNode({"log.retention.check.interval.ms": 3600000}, server=server, directory=folder)
+        node = ServerNode({"log.retention.check.interval.ms": 3600000, **properties}, server=server,
+                          directory=folder)
         node.owns_directory = True
         return node
 
@@ -119,6 +127,17 @@ class Bench:
 
             found["round trip p50, us"] = self.load("latency", "--port", node.port)["p50_us"]
 
+            # Every acknowledgement after the device has the record: Kafka syncs each batch for that.
+            synced = ["--config", "flush.messages=1"] if server == "kafka" else []
+            node.tool("kafka-topics", "--bootstrap-server", node.bootstrap, "--create", "--topic", "many",
+                      "--partitions", "100", *synced, check=True)
+            load = ["small", "--topic", "many", "--partitions", "100", "--connections",
+                    "100", "--in-flight", "5"]
+            self.load(*load, "--port", node.port, "--seconds", 3)
+            sent, cpu = self.with_cpu(node, *load, "--seconds", o.seconds)
+            found["100 partitions, thousand acks/s"] = sent["requests"] / sent["seconds"] / 1000
+            found["100 partitions, CPU us each"] = cpu / sent["requests"] * 1e6
+
             sent, cpu = self.with_cpu(node, "fetch", "--seconds", o.seconds)
             found["hot fetch, GB/s"] = sent["bytes"] / 1e9 / sent["seconds"]
             found["hot fetch, CPU-s/GB"] = cpu / (sent["bytes"] / 1e9)
@@ -130,17 +149,19 @@ class Bench:
         return found
 
 
-def print_table(results, echo):
+def print_table(results, echo, disk):
     names = list(next(iter(results.values()))[0])
     servers = list(results)
-    print(f"round trip of a bare TCP echo, p50: {echo:.1f} us\n")
-    columns = ["", *servers] + (["kafka / moldau"] if len(servers) == 2 else [])
+    print(f"round trip of a bare TCP echo, p50: {echo:.1f} us; durable write of 4 KiB, p50: "
+          f"{disk['p50_us']:.1f} us, p99: {disk['p99_us']:.1f} us\n")
+    both = "kafka" in servers and "moldau" in servers
+    columns = ["", *servers] + (["kafka / moldau"] if both else [])
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for name in names:
         medians = {server: statistics.median(r[name] for r in rounds) for server, rounds in results.items()}
         cells = [name, *(f"{medians[server]:.2f}" for server in servers)]
-        if len(servers) == 2:
+        if both:
             cells.append(f"{medians['kafka'] / medians['moldau']:.2f}")
         print("| " + " | ".join(cells) + " |")
 
@@ -154,22 +175,23 @@ def main():
     parser.add_argument("--directory")
     parser.add_argument("--moldau", default=str(ROOT / "build/release/apps/moldau/moldau"))
     parser.add_argument("--bench", default=str(ROOT / "build/release/bench/moldau_bench"))
-    parser.add_argument("--only", choices=["moldau", "kafka"])
+    parser.add_argument("--only", choices=list(VARIANTS), action="append")
     options = parser.parse_args()
     settings.moldau = pathlib.Path(options.moldau).resolve()
-    servers = [options.only] if options.only else ["moldau", "kafka"]
+    servers = options.only or list(VARIANTS)
     if "kafka" in servers and not settings.have_kafka():
         raise SystemExit("Kafka's jars are missing: tests/conformance/prepare.py jars")
     fill_memory(options.fill_share)
     bench = Bench(options)
     echo = bench.load("echo")["p50_us"]
+    disk = bench.load("disk", "--directory", options.directory or tempfile.gettempdir())
     results = {server: [] for server in servers}
     for number in range(options.rounds):
         for server in servers if number % 2 == 0 else reversed(servers):
             found = bench.round(server)
             results[server].append(found)
             print(f"round {number + 1} {server}: {json.dumps(found)}", file=sys.stderr)
-    print_table(results, echo)
+    print_table(results, echo, disk)
 
 
 if __name__ == "__main__":

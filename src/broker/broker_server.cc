@@ -124,6 +124,11 @@ Status BrokerServer::Impl::open_logs() {
     options.producer_id_expiration = milliseconds(static_config.producer_id_expiration_ms());
     options.recovery_threads_per_dir = static_config.recovery_threads_per_dir();
     options.stop = dependencies.stop;
+    options.journal = storage::JournalSettings{
+        .bytes_max = static_config.journal_bytes(),
+        .write_through_bytes = static_config.journal_write_through_bytes(),
+        .background = [this](runtime::Task task) { disk.submit(std::move(task)); },
+    };
     options.on_dir_failure = [this](const std::string&, const Uuid& directory, const Error& cause) {
         directory_failed(directory, cause);
     };

@@ -144,7 +144,17 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
         slots_.pop_front();
         ++first_sequence_;
     }
-    if (working_) {
+    if (working_ || flush_posted_) {
+        return;
+    }
+    // What is answered together (a journal's group answers many) leaves in one write.
+    flush_posted_ = true;
+    loop_.post([self = shared_from_this()] { self->flush_answers(); });
+}
+
+void Connection::flush_answers() {
+    flush_posted_ = false;
+    if (!stream_->is_open()) {
         return;
     }
     last_active_ = loop_.now();

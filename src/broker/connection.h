@@ -83,6 +83,7 @@ class Connection final : public runtime::FrameHandler,
     bool accept(Bytes frame);
     void work_off_backlog();
     void complete_in_loop(uint64_t sequence, protocol::Chain frame);
+    void flush_answers();
     void closed();
 
     runtime::LoopThread& loop_;
@@ -102,6 +103,7 @@ class Connection final : public runtime::FrameHandler,
     std::atomic<bool> closed_{false};
     bool held_ = false;
     bool working_ = false;  // inside on_frames or work_off_backlog
+    bool flush_posted_ = false;
 };
 
 }  // namespace moldau::broker

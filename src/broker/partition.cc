@@ -14,6 +14,11 @@ namespace {
 
 runtime::Logger log("kafka.cluster.Partition");
 
+// Beyond this, neighbours are told of together: only a stalled watermark gets there.
+constexpr size_t kInvisibleMax = 64;
+
+const Error kOffline{ErrorCode::KafkaStorageError, "log directory is offline"};
+
 // A full disk is a matter of the operator; to clients it is a storage error, which they retry.
 Error for_clients(Error error) {
     if (runtime::is_disk_full(error)) {
@@ -73,6 +78,7 @@ Status Partition::metadata_changed(BrokerId leader, replication::Registration re
         begin_leadership();
     }
     settle(0, after);
+    flush_if_needed(after);
     return {};
 }
 
@@ -170,23 +176,31 @@ Status Partition::ensure_open() {
         return fail(for_clients(opened.error()));
     }
     log_ = std::move(*opened);
+    MutexLock log_lock(log_->mutex());
+    log_->set_durability_listener(
+        std::make_shared<const std::function<void()>>([weak = weak_from_this()] {
+            if (auto self = weak.lock()) {
+                self->durability_advanced();
+            }
+        }));
     return {};
 }
 
 void Partition::begin_leadership() {
     MutexLock log_lock(log_->mutex());
+    durable_end_ = log_->durable_end();
+    invisible_.clear();
     leader_.emplace(
         replication::LeaderSettings{.local = context_.local,
                                     .lag_max = context_.lag_max,
                                     .min_insync_replicas = log_->config().min_insync_replicas},
-        registration_, log_->log_end_offset(), log_->high_watermark(), context_.clock->monotonic());
+        registration_, log_->log_end_offset(), log_->high_watermark(), context_.clock->monotonic(),
+        durable_end_);
     Status noted = log_->assign_epoch_start(registration_.leader_epoch, log_->log_end_offset());
     if (!noted) {
         MOLDAU_LOG_ERROR(log, "Cannot note the leader epoch of {}: {}", topic_partition_,
                          noted.error().message);
     }
-    flushed_end_ = log_->recovery_point();
-    flush_wanted_ = Offset(0);
     submit_proposal();
 }
 
@@ -255,33 +269,68 @@ std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes
             return std::unexpected(std::move(error));
         }
         outcome.log = *appended;
-        if (target.config().flush_messages != config::LogConfig::kUnlimited &&
-            target.unflushed_records() >= target.config().flush_messages) {
-            flush_wanted_ = std::max(flush_wanted_, outcome.log.log_end_offset);
-        }
-        leader_->appended(outcome.log.log_end_offset);
+        durable_end_ = target.durable_end();
+        leader_->appended(outcome.log.log_end_offset, durable_end_);
     }
-    settle(static_cast<int64_t>(records.size()), after);
+    settle(outcome.log.duplicate ? 0 : static_cast<int64_t>(records.size()), after);
     flush_if_needed(after);
     Offset end = outcome.log.last_offset + 1;
-    outcome.flushed = acknowledged(end, false).has_value();
+    outcome.durable = acknowledged(end, false).has_value();
     outcome.committed = acknowledged(end, true) == Status();
     return outcome;
 }
 
+void Partition::durability_advanced() {
+    Aftermath after;
+    MutexLock lock(mutex_);
+    if (log_ == nullptr || !leader_) {
+        return;
+    }
+    if (log_failed()) {
+        return fail_waiters(kOffline, after);
+    }
+    note_durable(after);
+}
+
+bool Partition::log_failed() const {
+    MutexLock log_lock(log_->mutex());
+    return log_->failed();
+}
+
+void Partition::note_durable(Aftermath& after) {
+    {
+        MutexLock log_lock(log_->mutex());
+        durable_end_ = log_->durable_end();
+    }
+    leader_->made_durable(durable_end_);
+    settle(0, after);
+}
+
 void Partition::settle(int64_t bytes, Aftermath& after) {
+    if (bytes > 0 && invisible_.size() < kInvisibleMax) {
+        invisible_.push_back({leader_->log_end_offset(), bytes});
+    } else if (bytes > 0) {
+        invisible_.back().end = leader_->log_end_offset();
+        invisible_.back().bytes += bytes;
+    }
+    int64_t appeared = 0;
+    auto hidden = std::ranges::find_if(invisible_, [&](const Invisible& each) REQUIRES(mutex_) {
+        return each.end > leader_->high_watermark();
+    });
+    std::for_each(invisible_.begin(), hidden,
+                  [&](const Invisible& each) { appeared += each.bytes; });
+    invisible_.erase(invisible_.begin(), hidden);
     bool moved = false;
     {
         MutexLock log_lock(log_->mutex());
         moved = log_->set_high_watermark(leader_->high_watermark());
     }
     if (!fetch_waiters_.empty() && (bytes > 0 || moved)) {
-        bool all_visible = leader_->high_watermark() == leader_->log_end_offset();
         for (ParkedFetch& parked : fetch_waiters_) {
             if (parked.bound == storage::ReadBound::LogEnd) {
                 parked.waiter->bytes_arrived(bytes);
-            } else if (moved && all_visible && bytes > 0) {
-                parked.waiter->bytes_arrived(bytes);
+            } else if (moved && appeared > 0) {
+                parked.waiter->bytes_arrived(appeared);
             } else if (moved) {
                 // How many bytes became visible is only known by looking.
                 parked.waiter->wake();
@@ -297,10 +346,10 @@ void Partition::settle(int64_t bytes, Aftermath& after) {
 }
 
 std::optional<Status> Partition::acknowledged(Offset end, bool all_replicas) const {
-    if (std::min(end, flush_wanted_) > flushed_end_) {
-        return std::nullopt;
+    if (all_replicas) {
+        return leader_->acknowledged(end);
     }
-    return all_replicas ? leader_->acknowledged(end) : Status();
+    return end <= durable_end_ ? std::optional(Status()) : std::nullopt;
 }
 
 void Partition::acknowledge_waiters(Aftermath& after) {
@@ -318,7 +367,7 @@ void Partition::when_committed(Offset end, std::function<void(Status)> done) {
     wait(end, true, std::move(done));
 }
 
-void Partition::when_flushed(Offset end, std::function<void(Status)> done) {
+void Partition::when_durable(Offset end, std::function<void(Status)> done) {
     wait(end, false, std::move(done));
 }
 
@@ -332,6 +381,11 @@ void Partition::wait(Offset end, bool all_replicas, std::function<void(Status)> 
     }
     if (auto outcome = acknowledged(end, all_replicas)) {
         after.done.emplace_back(std::move(done), std::move(*outcome));
+        return;
+    }
+    if (log_failed()) {
+        // The news came before the waiter.
+        after.done.emplace_back(std::move(done), fail(kOffline));
         return;
     }
     produce_waiters_.push_back({end, all_replicas, std::move(done)});
@@ -349,18 +403,28 @@ void Partition::fail_waiters(const Error& error, Aftermath& after) {
 }
 
 void Partition::flush_if_needed(Aftermath& after) {
-    if (flushing_ || flush_wanted_ <= flushed_end_) {
+    if (flushing_) {
         return;
     }
-    Result<storage::FlushTask> begun = [this]() REQUIRES(mutex_) {
+    std::optional<Result<storage::FlushTask>> begun;
+    bool synced_meanwhile = false;
+    {
         MutexLock log_lock(log_->mutex());
-        return log_->begin_flush();
-    }();
+        if (log_->sync_wanted()) {
+            begun = log_->begin_flush();
+        } else {
+            // By the log manager, which tells nobody.
+            synced_meanwhile = log_->durable_end() > durable_end_;
+        }
+    }
     if (!begun) {
-        return fail_waiters(for_clients(begun.error()), after);
+        return synced_meanwhile ? note_durable(after) : void();
+    }
+    if (!*begun) {
+        return fail_waiters(for_clients(begun->error()), after);
     }
     flushing_ = true;
-    context_.disk->submit([self = shared_from_this(), task = std::move(*begun)]() mutable {
+    context_.disk->submit([self = shared_from_this(), task = std::move(**begun)]() mutable {
         Status outcome = task.run();
         self->flush_ended(task, outcome);
     });
@@ -370,7 +434,7 @@ void Partition::flush_ended(const storage::FlushTask& task, const Status& outcom
     Aftermath after;
     MutexLock lock(mutex_);
     flushing_ = false;
-    if (log_ == nullptr || !leader_) {
+    if (log_ == nullptr) {
         return;
     }
     Status noted;
@@ -378,11 +442,13 @@ void Partition::flush_ended(const storage::FlushTask& task, const Status& outcom
         MutexLock log_lock(log_->mutex());
         noted = log_->end_flush(task, outcome);
     }
+    if (!leader_) {
+        return;
+    }
     if (!noted) {
         return fail_waiters(for_clients(noted.error()), after);
     }
-    flushed_end_ = std::max(flushed_end_, task.end_offset());
-    acknowledge_waiters(after);
+    note_durable(after);
     flush_if_needed(after);
 }
 

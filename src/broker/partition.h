@@ -111,9 +111,9 @@ struct AppendRequest {
 
 struct AppendOutcome {
     storage::AppendResult log;
-    // The append is on the device, or the topic does not ask for that (flush.messages).
-    bool flushed = true;
-    // Everything up to the end of the append is committed, and flushed as above.
+    // The append is on the device, or the topic does not ask for that (moldau.ack=memory).
+    bool durable = true;
+    // Everything up to the end of the append is committed, and durable as above.
     bool committed = false;
 };
 
@@ -156,8 +156,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     // thread, or later under no lock on the thread that learns it. Errors:
     // NotEnoughReplicasAfterAppend, NotLeaderOrFollower, KafkaStorageError.
     void when_committed(Offset end, std::function<void(Status)> done);
-    // The same for acks=1: only a flush that the topic asks for is waited for.
-    void when_flushed(Offset end, std::function<void(Status)> done);
+    // The same for acks=1: the append is durable here, whatever the followers do.
+    void when_durable(Offset end, std::function<void(Status)> done);
 
     Result<PartitionRead> read(const ReadRequest& request);
     // As a follower's fetch: notes how far it has come. Errors: as PartitionLeader.
@@ -220,6 +220,10 @@ class Partition : public std::enable_shared_from_this<Partition> {
         REQUIRES(mutex_);
     void begin_leadership() REQUIRES(mutex_);
     void submit_proposal() REQUIRES(mutex_);
+    // The log's journal or a sync has made more of it durable.
+    void durability_advanced();
+    void note_durable(Aftermath& after) REQUIRES(mutex_);
+    bool log_failed() const REQUIRES(mutex_);
     // Tells log and waiters how far the watermark is; `bytes` were appended just now.
     void settle(int64_t bytes, Aftermath& after) REQUIRES(mutex_);
     // Whether `end` may be acknowledged; nullopt: not yet.
@@ -230,7 +234,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
         REQUIRES(mutex_);
     // Leadership is gone: nobody here will learn more.
     void fail_waiters(const Error& error, Aftermath& after) REQUIRES(mutex_);
-    // Starts a flush on the disk pool unless one runs; its end starts the next if need be.
+    // Starts a flush on the disk pool if durability waits for one and none runs; its end starts
+    // the next if need be.
     void flush_if_needed(Aftermath& after) REQUIRES(mutex_);
     void flush_ended(const storage::FlushTask& task, const Status& outcome);
 
@@ -250,9 +255,15 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::vector<ParkedFetch> fetch_waiters_ GUARDED_BY(mutex_);
     std::vector<ProduceWaiter> produce_waiters_ GUARDED_BY(mutex_);
     std::shared_ptr<const std::function<void(Offset)>> listener_ GUARDED_BY(mutex_);
-    // Appends below flush_wanted_ are acknowledged once flushed_end_ has passed them.
-    Offset flush_wanted_ GUARDED_BY(mutex_){0};
-    Offset flushed_end_ GUARDED_BY(mutex_){0};
+    // Of the log under this leadership: what lies below may be acknowledged with acks=1.
+    Offset durable_end_ GUARDED_BY(mutex_){0};
+    // Appends that consumers do not see yet, by their end: so that a parked fetch is woken by the
+    // bytes it waits for.
+    struct Invisible {
+        Offset end;
+        int64_t bytes = 0;
+    };
+    std::vector<Invisible> invisible_ GUARDED_BY(mutex_);
     bool flushing_ GUARDED_BY(mutex_) = false;
 };
 

@@ -75,7 +75,7 @@ struct ConfigKey {
     std::string_view valid_values;                // the rule in Kafka's notation: "[0,...]"
     std::string_view importance;                  // "HIGH", "MEDIUM", "LOW"
     DynamicMode dynamic = DynamicMode::ReadOnly;  // broker keys
-    bool internal = false;                        // Kafka hides it from its documentation
+    bool internal = false;  // not shown unless set: internal to Kafka, or our own
     // Broker keys: the keys whose values stand for one another, first set wins; always holds at
     // least the key itself. Topic and group keys: the broker keys that give the default, first one
     // first.

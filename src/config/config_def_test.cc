@@ -14,10 +14,10 @@ std::string broker_error(std::string_view name, std::optional<std::string_view> 
     return value ? "" : value.error().message;
 }
 
-TEST(ConfigDef, tables_hold_every_key_of_kafka) {
-    EXPECT_EQ(broker_config_def().keys().size(), 360U);
+TEST(ConfigDef, tables_hold_every_key_of_kafka_and_ours) {
+    EXPECT_EQ(broker_config_def().keys().size(), 360U + 3U);
     EXPECT_EQ(broker_dynamic_only_def().keys().size(), 3U);
-    EXPECT_EQ(topic_config_def().keys().size(), 34U);
+    EXPECT_EQ(topic_config_def().keys().size(), 34U + 1U);
     EXPECT_EQ(group_config_def().keys().size(), 17U);
     EXPECT_EQ(client_metrics_config_def().keys().size(), 3U);
     EXPECT_EQ(user_client_quota_def().keys().size(), 6U);

@@ -79,6 +79,15 @@ const Binding kTimestampType = {
         return ConfigValue(std::string(append ? "LogAppendTime" : "CreateTime"));
     }};
 
+const Binding kAck = {[](LogConfig& config, const ConfigValue& value) {
+                          config.ack = std::get<std::string>(value) == "memory" ? AckMode::Memory
+                                                                                : AckMode::Journal;
+                      },
+                      [](const LogConfig& config) {
+                          bool memory = config.ack == AckMode::Memory;
+                          return ConfigValue(std::string(memory ? "memory" : "journal"));
+                      }};
+
 const Binding kInternalSegmentBytes = {
     [](LogConfig& config, const ConfigValue& value) {
         const auto* bytes = std::get_if<int64_t>(&value);
@@ -116,6 +125,7 @@ const std::map<std::string_view, Binding>& bindings() {
         {"min.cleanable.dirty.ratio", bind_same<&C::min_cleanable_dirty_ratio>()},
         {"min.compaction.lag.ms", bind_number<&C::min_compaction_lag_ms>()},
         {"min.insync.replicas", bind_number<&C::min_insync_replicas>()},
+        {"moldau.ack", kAck},
         {"preallocate", bind_same<&C::preallocate>()},
         {"remote.log.copy.disable", bind_same<&C::remote_log_copy_disable>()},
         {"remote.log.delete.on.disable", bind_same<&C::remote_log_delete_on_disable>()},

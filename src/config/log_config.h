@@ -20,6 +20,9 @@ enum class TimestampType : int8_t { CreateTime = 0, LogAppendTime = 1 };
 // What the broker stores; Producer keeps what the producer chose.
 enum class BrokerCompression : uint8_t { Producer, Uncompressed, Gzip, Snappy, Lz4, Zstd };
 
+// What an append waits for before it is acknowledged and seen: the device, or nothing.
+enum class AckMode : uint8_t { Journal, Memory };
+
 struct LogConfig {
     static constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
@@ -37,6 +40,7 @@ struct LogConfig {
     int64_t file_delete_delay_ms = 60'000;
     int64_t flush_messages = kUnlimited;
     int64_t flush_ms = kUnlimited;
+    AckMode ack = AckMode::Journal;
     int32_t index_interval_bytes = 4096;
     int64_t min_compaction_lag_ms = 0;
     int64_t max_compaction_lag_ms = kUnlimited;

@@ -205,6 +205,10 @@ class ServerConfig {
     int32_t log_flush_offset_checkpoint_interval_ms() const {
         return get_int("log.flush.offset.checkpoint.interval.ms");
     }
+    int64_t journal_bytes() const { return get_long("moldau.journal.bytes"); }
+    int32_t journal_write_through_bytes() const {
+        return get_int("moldau.journal.write.through.bytes");
+    }
     int32_t log_flush_start_offset_checkpoint_interval_ms() const {
         return get_int("log.flush.start.offset.checkpoint.interval.ms");
     }

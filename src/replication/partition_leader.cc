@@ -7,14 +7,17 @@
 namespace moldau::replication {
 
 PartitionLeader::PartitionLeader(LeaderSettings settings, Registration registration, Offset log_end,
-                                 Offset high_watermark, MonotonicTime now)
+                                 Offset high_watermark, MonotonicTime now,
+                                 std::optional<Offset> durable_end)
     : settings_(settings),
       registration_(std::move(registration)),
       epoch_start_(log_end),
       log_end_(log_end),
+      durable_end_(durable_end.value_or(log_end)),
       high_watermark_(high_watermark),
       now_(now) {
     MOLDAU_ASSERT(high_watermark_ <= log_end_);
+    MOLDAU_ASSERT(durable_end_ <= log_end_);
     reset_members(now);
     if (registration_.recovering) {
         propose({settings_.local});
@@ -38,9 +41,15 @@ void PartitionLeader::min_insync_replicas_changed(int32_t min_insync_replicas) {
     maybe_raise_high_watermark(now_);
 }
 
-void PartitionLeader::appended(Offset log_end) {
+void PartitionLeader::appended(Offset log_end, std::optional<Offset> durable_end) {
     MOLDAU_ASSERT(log_end >= log_end_);
     log_end_ = log_end;
+    made_durable(durable_end.value_or(log_end));
+}
+
+void PartitionLeader::made_durable(Offset durable_end) {
+    MOLDAU_ASSERT(durable_end <= log_end_);
+    durable_end_ = std::max(durable_end_, durable_end);
     maybe_raise_high_watermark(now_);
 }
 
@@ -194,7 +203,7 @@ void PartitionLeader::maybe_raise_high_watermark(MonotonicTime now) {
     if (is_under_min_isr()) {
         return;
     }
-    Offset candidate = log_end_;
+    Offset candidate = durable_end_;
     for (const auto& [replica, follower] : followers_) {
         bool proposed = proposed_ && proposed_->contains(replica);
         bool joining = follower.eligible && is_caught_up(follower, now);

@@ -72,16 +72,20 @@ class PartitionLeader {
     };
 
     // Leadership begins: `log_end` is also where the epoch starts; `high_watermark` is what was
-    // known.
+    // known. `durable_end` as in appended().
     PartitionLeader(LeaderSettings settings, Registration registration, Offset log_end,
-                    Offset high_watermark, MonotonicTime now);
+                    Offset high_watermark, MonotonicTime now,
+                    std::optional<Offset> durable_end = std::nullopt);
 
     // A newer registration under the same leadership (a metadata record).
     void metadata_changed(Registration registration, MonotonicTime now);
     void min_insync_replicas_changed(int32_t min_insync_replicas);
 
-    // The local log grew to `log_end`.
-    void appended(Offset log_end);
+    // The local log grew to `log_end`, and counts up to `durable_end`: none, all of it.
+    void appended(Offset log_end, std::optional<Offset> durable_end = std::nullopt);
+    // The local log now counts up to `durable_end`: the watermark never passes what a power cut
+    // could take back.
+    void made_durable(Offset durable_end);
     // The local log now starts at `log_start`; the watermark is never below it.
     void log_start_raised(Offset log_start);
 
@@ -136,6 +140,7 @@ class PartitionLeader {
     std::map<BrokerId, FollowerState> followers_;  // of the assignment, without us
     Offset epoch_start_;
     Offset log_end_;
+    Offset durable_end_;  // <= log_end_
     Offset high_watermark_;
     MonotonicTime now_{};  // of the last event that carried a time
 };

@@ -55,6 +55,8 @@ LoopThread::~LoopThread() {
     // Tasks own things whose destructors may still use the loop's interface: drop them while the
     // loop is whole.
     drop_timers();
+    while (!take_posted().empty()) {
+    }
     impl_.reset();
 }
 
@@ -84,7 +86,29 @@ bool LoopThread::running() const {
 }
 
 void LoopThread::post(Task task) {
-    boost::asio::post(impl_->context, std::move(task));
+    {
+        MutexLock lock(impl_->posted_mutex);
+        impl_->posted.push_back(std::move(task));
+        if (impl_->posted.size() > 1) {
+            return;  // the loop is awake, or about to be
+        }
+    }
+    boost::asio::post(impl_->context, [this] { run_posted(); });
+}
+
+std::vector<Task> LoopThread::take_posted() {
+    MutexLock lock(impl_->posted_mutex);
+    return std::exchange(impl_->posted, {});
+}
+
+void LoopThread::run_posted() {
+    for (Task& task : take_posted()) {
+        if (impl_->context.stopped()) {
+            return;
+        }
+        task();
+        task = nullptr;
+    }
 }
 
 bool LoopThread::in_loop() const {

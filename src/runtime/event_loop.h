@@ -127,6 +127,8 @@ class LoopThread final : public EventLoop {
 
  private:
     void wake_at(MonotonicTime at) override;
+    std::vector<Task> take_posted();
+    void run_posted();
 
     std::string name_;
     std::unique_ptr<Impl> impl_;

@@ -20,6 +20,9 @@ struct LoopThread::Impl {
         context.get_executor()};
     boost::asio::steady_timer wake_timer{context};
     MonotonicTime wake_timer_at = MonotonicTime::max();
+    // What was posted and did not run yet: one wake of the reactor serves all of it.
+    Mutex posted_mutex;
+    std::vector<Task> posted GUARDED_BY(posted_mutex);
     std::thread thread;
     std::atomic<std::thread::id> thread_id{};
     std::atomic<bool> running{false};

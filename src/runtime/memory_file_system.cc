@@ -305,6 +305,13 @@ class MemoryFileSystem::MemoryFile final : public File {
             put(source, at);
             return fail(ErrorCode::KafkaStorageError, "cannot write {}: Input/output error", path_);
         }
+        if (durable_ && node_->unsynced.empty()) {
+            put(source, at);
+            node_->unsynced.clear();
+            node_->synced_content.resize(node_->content.size());
+            std::memcpy(node_->synced_content.data() + at, source.data(), source.size());
+            return {};
+        }
         put(source, at);
         if (durable_) {
             node_->sync();

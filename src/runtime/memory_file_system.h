@@ -3,9 +3,9 @@
 // What was not synced may be lost by crash(): changes of a file since its last sync(), directory
 // entries since the directory's last sync_directory() (a rename's two names as one). Each page
 // reaches the device in any of the states it had since the sync, whatever the others do
-// (reordering), the last change to it sector by sector (tearing); the size likewise. `draw` decides,
-// so one seed is one outcome; crash_losing_all() drops all of it. A write that meets a crash counts
-// as begun.
+// (reordering), the last change to it sector by sector (tearing); the size likewise. `draw`
+// decides, so one seed is one outcome; crash_losing_all() drops all of it. A write that meets a
+// crash counts as begun.
 // Every operation that changes something has a number, from 1; faults are set by number.
 // Files open at a crash keep failing afterwards. Thread-safe.
 #pragma once

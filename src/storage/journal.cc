@@ -19,7 +19,6 @@ runtime::Logger logger("moldau.storage.Journal");
 constexpr size_t kGroupBytes = 1 << 20;
 // Groups that fill, wait or are written. More would be memory that nobody answers for.
 constexpr size_t kGroupsMax = 8;
-constexpr int64_t kFileBytesMin = 1 << 20;
 // The largest file is a fourth of the whole, so that some can be freed while others fill.
 constexpr int64_t kLargestFileShare = 4;
 constexpr size_t kZerosBytes = 256 << 10;
@@ -83,30 +82,6 @@ Journal::~Journal() {
     stop();
 }
 
-Result<std::vector<std::vector<JournalGroup>>> Journal::read_files() {
-    MOLDAU_TRY(auto names, files_.list(dir_));
-    std::vector<std::vector<JournalGroup>> all;
-    for (const auto& entry : names) {
-        if (number_of_journal_file(entry.name) && !entry.is_directory) {
-            MOLDAU_TRY(Bytes content, files_.read_file(runtime::join_path(dir_, entry.name)));
-            all.push_back(read_journal_file(content));
-        }
-    }
-    return all;
-}
-
-Status Journal::remove_files() {
-    MOLDAU_TRY(auto names, files_.list(dir_));
-    bool any = false;
-    for (const auto& entry : names) {
-        if (number_of_journal_file(entry.name) && !entry.is_directory) {
-            MOLDAU_CHECK(files_.remove(runtime::join_path(dir_, entry.name)));
-            any = true;
-        }
-    }
-    return any ? files_.sync_directory(dir_) : Status();
-}
-
 void Journal::start() {
     MutexLock lock(mutex_);
     taking_ = true;
@@ -139,13 +114,13 @@ std::optional<uint64_t> Journal::append(const std::shared_ptr<JournalClient>& cl
     return entry_added(client);
 }
 
-std::optional<uint64_t> Journal::note(const std::shared_ptr<JournalClient>& client,
-                                      JournalKind kind, Offset offset) {
+std::optional<uint64_t> Journal::truncate(const std::shared_ptr<JournalClient>& client,
+                                          Offset offset) {
     MutexLock lock(mutex_);
     if (!make_room(sizeof(int64_t))) {
         return std::nullopt;
     }
-    filling_->builder.note(kind, client->key(), offset);
+    filling_->builder.truncate(client->key(), offset);
     return entry_added(client);
 }
 
@@ -309,10 +284,10 @@ void Journal::run() {
 // --- Files: making them and using them again.
 
 int64_t Journal::next_file_bytes() const {
-    int64_t largest = std::max(settings_.bytes_max / kLargestFileShare, kFileBytesMin);
-    int64_t bytes = std::clamp(bytes_, kFileBytesMin, largest);
-    bytes = std::min(bytes, settings_.bytes_max - bytes_);
-    return bytes / kFileBytesMin * kFileBytesMin;
+    const int64_t least = settings_.file_bytes_min;
+    int64_t largest = std::max(settings_.bytes_max / kLargestFileShare, least);
+    int64_t bytes = std::min(std::clamp(bytes_, least, largest), settings_.bytes_max - bytes_);
+    return bytes / least * least;
 }
 
 void Journal::submit(void (Journal::*work)()) {
@@ -386,7 +361,8 @@ Result<Journal::FilePtr> Journal::make_file(uint32_t number, int64_t bytes) {
     AlignedMemory zeros = aligned_memory(kZerosBytes);
     std::memset(zeros.get(), 0, kZerosBytes);
     for (size_t at = 0; at < made->bytes; at += kZerosBytes) {
-        MOLDAU_CHECK(made->file->write(std::span(zeros.get(), kZerosBytes), at));
+        size_t step = std::min(kZerosBytes, made->bytes - at);
+        MOLDAU_CHECK(made->file->write(std::span(zeros.get(), step), at));
     }
     MOLDAU_CHECK(files_.sync_directory(dir_));
     return made;
@@ -434,6 +410,31 @@ void Journal::retry_prepare() {
 Journal::Usage Journal::usage() {
     MutexLock lock(mutex_);
     return {free_.size() + full_.size() + (active_ ? 1 : 0), free_.size(), bytes_};
+}
+
+Result<std::vector<std::vector<JournalGroup>>> read_journal_files(runtime::FileSystem& files,
+                                                                  const std::string& dir) {
+    MOLDAU_TRY(auto names, files.list(dir));
+    std::vector<std::vector<JournalGroup>> all;
+    for (const auto& entry : names) {
+        if (number_of_journal_file(entry.name) && !entry.is_directory) {
+            MOLDAU_TRY(Bytes content, files.read_file(runtime::join_path(dir, entry.name)));
+            all.push_back(read_journal_file(content));
+        }
+    }
+    return all;
+}
+
+Status remove_journal_files(runtime::FileSystem& files, const std::string& dir) {
+    MOLDAU_TRY(auto names, files.list(dir));
+    bool any = false;
+    for (const auto& entry : names) {
+        if (number_of_journal_file(entry.name) && !entry.is_directory) {
+            MOLDAU_CHECK(files.remove(runtime::join_path(dir, entry.name)));
+            any = true;
+        }
+    }
+    return any ? files.sync_directory(dir) : Status();
 }
 
 }  // namespace moldau::storage

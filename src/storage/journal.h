@@ -45,6 +45,8 @@ class Log;
 struct JournalSettings {
     // All files together.
     int64_t bytes_max = 64 << 20;
+    // The first file, and the step in which files grow. A multiple of kJournalAlignment.
+    int64_t file_bytes_min = 1 << 20;
     // Appends of at least this size are not journaled: their log syncs its segment.
     int64_t write_through_bytes = 1 << 20;
     // Runs work that may wait for the device (the disk pool).
@@ -99,10 +101,6 @@ class Journal {
     // Ends the thread; what is queued is not written.
     ~Journal();
 
-    // What a crash left: the groups of every journal file. Before start().
-    Result<std::vector<std::vector<JournalGroup>>> read_files();
-    // Removes all journal files; durable when it returns.
-    Status remove_files();
     // Takes appends from now on. The first file is made in the background.
     void start();
     // Writes what is queued and ends the thread. Takes nothing more.
@@ -111,8 +109,7 @@ class Journal {
     // The group that the entry went into; nullopt: there is no room.
     std::optional<uint64_t> append(const std::shared_ptr<JournalClient>& client,
                                    std::span<const Bytes> pieces, size_t bytes);
-    std::optional<uint64_t> note(const std::shared_ptr<JournalClient>& client, JournalKind kind,
-                                 Offset offset);
+    std::optional<uint64_t> truncate(const std::shared_ptr<JournalClient>& client, Offset offset);
     uint64_t durable_group() const { return durable_group_.load(std::memory_order_acquire); }
     const JournalSettings& settings() const { return settings_; }
     bool failed() const { return failed_.load(); }
@@ -184,5 +181,11 @@ class Journal {
     bool recycling_ GUARDED_BY(mutex_) = false;
     bool device_full_ GUARDED_BY(mutex_) = false;
 };
+
+// What a crash left in a log directory: the groups of every journal file.
+Result<std::vector<std::vector<JournalGroup>>> read_journal_files(runtime::FileSystem& files,
+                                                                  const std::string& dir);
+// Removes all journal files of a directory; durable when it returns.
+Status remove_journal_files(runtime::FileSystem& files, const std::string& dir);
 
 }  // namespace moldau::storage

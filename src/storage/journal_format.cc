@@ -38,7 +38,6 @@ std::optional<JournalEntry> read_entry(const Bytes& bytes) {
             return entry.batches.size() >= record::kBatchHeaderBytes ? std::optional(entry)
                                                                      : std::nullopt;
         case JournalKind::Truncate:
-        case JournalKind::Forget:
             if (bytes.size() != kEntryHeaderBytes + sizeof(int64_t)) {
                 return std::nullopt;
             }
@@ -109,10 +108,6 @@ void apply(JournalReplay& replay, JournalEntry& entry) {
             std::erase_if(batches,
                           [&](const Bytes& each) { return last_offset_of(each) >= entry.offset; });
             break;
-        case JournalKind::Forget:
-            std::erase_if(batches,
-                          [&](const Bytes& each) { return last_offset_of(each) < entry.offset; });
-            break;
     }
 }
 
@@ -168,8 +163,8 @@ void GroupBuilder::append(const JournalKey& key, std::span<const Bytes> pieces) 
     }
 }
 
-void GroupBuilder::note(JournalKind kind, const JournalKey& key, Offset offset) {
-    store_big<int64_t>(begin_entry(kind, key, sizeof(int64_t)), offset.value());
+void GroupBuilder::truncate(const JournalKey& key, Offset offset) {
+    store_big<int64_t>(begin_entry(JournalKind::Truncate, key, sizeof(int64_t)), offset.value());
 }
 
 std::span<const uint8_t> GroupBuilder::finish() {

@@ -31,7 +31,6 @@ std::optional<uint32_t> number_of_journal_file(std::string_view name);
 enum class JournalKind : uint8_t {
     Append = 1,    // batches, offsets assigned
     Truncate = 2,  // an offset: nothing at or above it is in the log any more
-    Forget = 3,    // an offset: everything below it is in the segments for good
 };
 
 struct JournalKey {
@@ -45,7 +44,7 @@ struct JournalEntry {
     JournalKind kind = JournalKind::Append;
     JournalKey key;
     Bytes batches;  // of an Append
-    Offset offset;  // of the others
+    Offset offset;  // of a Truncate
 };
 
 inline size_t align_up(size_t bytes) {
@@ -67,8 +66,7 @@ class GroupBuilder {
         return align_up(used_ + kEntryHeaderBytes + payload_bytes) <= bytes_max_;
     }
     void append(const JournalKey& key, std::span<const Bytes> pieces);
-    // Truncate or Forget.
-    void note(JournalKind kind, const JournalKey& key, Offset offset);
+    void truncate(const JournalKey& key, Offset offset);
     // The finished group, header and padding included.
     std::span<const uint8_t> finish();
 

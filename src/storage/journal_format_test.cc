@@ -65,7 +65,7 @@ TEST_F(JournalFormatTest, groups_come_back_as_they_were_packed) {
     Bytes whole = batch(10, 3);
     Bytes pieces[] = {whole.slice(0, 61), whole.slice(61)};
     builder_.append(kOrders, pieces);
-    builder_.note(JournalKind::Truncate, kBills, Offset(99));
+    builder_.truncate(kBills, Offset(99));
     file.append(builder_.finish());
     EXPECT_EQ(file.size() % kJournalAlignment, 0u);
     add_group(file, 6, 13);
@@ -127,7 +127,7 @@ TEST_F(JournalFormatTest, a_truncation_takes_what_was_appended_before_it) {
     append(kOrders, batch(0, 5));
     append(kOrders, batch(5, 5));
     append(kBills, batch(0, 5));
-    builder_.note(JournalKind::Truncate, kOrders, Offset(7));
+    builder_.truncate(kOrders, Offset(7));
     append(kOrders, batch(5, 2));
     Buffer file;
     file.append(builder_.finish());
@@ -135,16 +135,6 @@ TEST_F(JournalFormatTest, a_truncation_takes_what_was_appended_before_it) {
     EXPECT_EQ(bases(replay, kOrders), (std::vector<int64_t>{0, 5}));
     EXPECT_EQ(replay[kOrders][1], batch(5, 2));
     EXPECT_EQ(bases(replay, kBills), (std::vector<int64_t>{0}));
-}
-
-TEST_F(JournalFormatTest, what_the_segments_hold_for_good_is_forgotten) {
-    begin(1);
-    append(kOrders, batch(0, 5));
-    append(kOrders, batch(5, 5));
-    builder_.note(JournalKind::Forget, kOrders, Offset(5));
-    Buffer file;
-    file.append(builder_.finish());
-    EXPECT_EQ(bases(plan_replay({read(file)}), kOrders), (std::vector<int64_t>{5}));
 }
 
 TEST_F(JournalFormatTest, file_names_tell_their_number) {

@@ -53,8 +53,7 @@ class JournalTest : public testing::Test {
         return groups;
     }
     size_t entries_on_device() {
-        Journal reader(files_, "/logs", settings_, {});
-        auto files = reader.read_files();
+        auto files = read_journal_files(files_, "/logs");
         size_t entries = 0;
         for (const auto& [key, batches] : plan_replay(std::move(*files))) {
             entries += batches.size();
@@ -181,7 +180,7 @@ TEST_F(JournalTest, its_thread_writes_and_tells_until_it_is_stopped) {
     EXPECT_GE(told, 1);
     EXPECT_FALSE(append());
     pool.stop();
-    ASSERT_TRUE(journal_->remove_files());
+    ASSERT_TRUE(remove_journal_files(files_, "/logs"));
     EXPECT_TRUE(files_.list("/logs")->empty());
 }
 

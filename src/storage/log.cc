@@ -242,6 +242,7 @@ std::expected<AppendResult, AppendError> Log::append_as_leader(const Bytes& reco
         }
         device_full_ = false;
         log_end_offset_ = header.next_offset();
+        secure(header.first_offset(), pieces);
         return apply_producers(changes, log_end_offset_);
     };
     if (auto written = write(); !written) {
@@ -321,6 +322,7 @@ Result<AppendResult> Log::append_as_follower(const Bytes& records, LeaderEpoch l
             "append failed"));
     }
     log_end_offset_ = next;
+    secure(headers.front().first_offset(), std::span(&piece, 1));
     MOLDAU_CHECK(apply_producers(changes, log_end_offset_));
     result.base_offset = headers.front().first_offset();
     result.last_offset = headers.back().last_offset();

@@ -35,12 +35,17 @@
 #include "record/validator.h"
 #include "storage/batch_cleaner.h"
 #include "storage/cleaning_plan.h"
+#include "storage/durable_end.h"
 #include "storage/file_cache.h"
+#include "storage/journal_format.h"
 #include "storage/leader_epoch_cache.h"
 #include "storage/producer_state.h"
 #include "storage/segment.h"
 
 namespace moldau::storage {
+
+class Journal;
+class JournalClient;
 
 // What a Log shares with others of its process.
 struct LogContext {
@@ -50,6 +55,8 @@ struct LogContext {
     std::function<void(const Error&)> on_failure;
     // Set when the directory is offline: the log refuses everything.
     std::shared_ptr<const std::atomic<bool>> offline = nullptr;
+    // The directory's; none: nothing is durable but by a sync.
+    Journal* journal = nullptr;
 };
 
 struct LogOptions {
@@ -151,7 +158,7 @@ class FlushTask {
     std::vector<std::string> directories_;  // whose entries changed
 };
 
-class Log {
+class Log : public std::enable_shared_from_this<Log> {
  public:
     // Makes the directory when missing, finishes what a crash interrupted, checks what may be
     // damaged.
@@ -253,6 +260,21 @@ class Log {
     void expire_producers(TimestampMs now) { producers_.remove_expired(now); }
     bool has_ongoing_transaction(ProducerId id, int16_t epoch) const;
 
+    // Up to where appends may be acknowledged and shown to consumers: what is below has been made
+    // durable, or moldau.ack=memory asks for nothing.
+    Offset durable_end();
+    // What must be synced for durable_end() to come to the log end; nullopt: nothing.
+    std::optional<Offset> sync_wanted() const { return durable_.sync_wanted(recovery_point_); }
+    // Called when durable_end() may have moved by the journal, on its thread, under no lock.
+    void set_durability_listener(std::shared_ptr<const std::function<void()>> listener);
+
+    // After recovery: appends what of the journal's entries continues the log. Returns how many
+    // did.
+    Result<size_t> replay(const std::vector<Bytes>& appends, TimestampMs now);
+    // Before and after everything in the log's directory is synced at once.
+    Status prepare_sync_of_all();
+    void note_all_synced();
+
     // Makes everything appended so far durable and moves the recovery point.
     Status flush();
     // With `rolled_only`, the segment being written is left out.
@@ -328,7 +350,16 @@ class Log {
     Result<size_t> count_expired(TimestampMs now, DeletionReason& reason);
     Offset segment_end(size_t index) const;
     Status sync_directory();
+    // Syncs the data that a flush would, here and now.
+    Status sync_segments();
     void lower_recovery_point(Offset offset);
+    // Whether appends go to the journal.
+    bool journals() const;
+    // Sees to it that what was just appended at `base` becomes durable.
+    void secure(Offset base, std::span<const Bytes> pieces);
+    // Nothing at or above `offset` is in the log any more; the journal must know.
+    void truncated(Offset offset);
+    bool note_truncation();
     void fit_high_watermark();
 
     LogContext context_;
@@ -358,6 +389,10 @@ class Log {
     uint64_t directory_changes_synced_ = 0;
     bool parent_unsynced_ = false;  // the directory itself is new
     bool device_full_ = false;      // the last append found no room
+    DurableEnd durable_;
+    std::shared_ptr<JournalClient> journal_client_;  // made with the first entry
+    std::shared_ptr<const std::function<void()>> durability_listener_;
+    std::optional<Offset> unnoted_truncation_;  // that the journal had no room for
     bool failed_ = false;
     bool closed_ = false;
     std::optional<Error> failure_;

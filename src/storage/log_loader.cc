@@ -354,6 +354,12 @@ Result<std::unique_ptr<Log>> Log::open(LogContext context, LogOptions options, T
     std::unique_ptr<Log> log(new Log(std::move(context), std::move(options), std::move(epochs)));
     MOLDAU_TRY(log->topic_id_, read_partition_metadata(files, log->dir_));
     MOLDAU_CHECK(LogLoader(*log, clean, std::move(stop), now).load());
+    log->durable_.reset(log->log_end_offset_);
+    if (log->journals() && log->recovery_point_ < log->log_end_offset_) {
+        // Not synced, and found after a crash: it does not count before it is.
+        log->durable_.reset(log->recovery_point_);
+        log->durable_.needs_sync(log->log_end_offset_);
+    }
     log->parent_unsynced_ = is_new;
     log->last_flush_ms_ = now;
     return log;

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "runtime/file_system.h"
 #include "runtime/logging.h"
+#include "storage/journal.h"
 #include "storage/log.h"
 #include "storage/partition_metadata.h"
 
@@ -87,6 +88,10 @@ Status Log::roll_to(Offset base, TimestampMs now) {
     MOLDAU_CHECK(checked(closing.load_indexes(), "index cannot be read"));
     MOLDAU_CHECK(checked(closing.write_indexes(true), "index cannot be written"));
     MOLDAU_CHECK(checked(closing.trim(), "segment cannot be trimmed"));
+    if (config_->cleanup_compact) {
+        // Recovery takes holes between segments for compaction's: a lost end must not make one.
+        MOLDAU_CHECK(sync_segments());
+    }
     MOLDAU_CHECK(start_segment(base, now));
     keep_warm(closing);
     MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Rolled new log segment at offset {}", name_,
@@ -245,6 +250,22 @@ LastOfProducers Log::last_of_producers() const {
     return all;
 }
 
+Status Log::sync_segments() {
+    for (size_t i = segment_index_for(recovery_point_); i < segments_.size(); ++i) {
+        auto files = segments_[i]->files_to_sync();
+        if (!files) {
+            return fail(refused(files.error(), "segment cannot be opened"));
+        }
+        for (const auto& file : *files) {
+            if (auto synced = file->sync(); !synced) {
+                return fail(refused({ErrorCode::KafkaStorageError, synced.error().message},
+                                    "segment cannot be synced"));
+            }
+        }
+    }
+    return {};
+}
+
 Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
     MOLDAU_CHECK(check_usable());
     if (offset.value() < 0) {
@@ -284,6 +305,7 @@ Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
     epochs_.truncate_from_end(log_end_offset_);
     fit_high_watermark();
     MOLDAU_CHECK(load_producers(log_end_offset_, now));
+    truncated(log_end_offset_);
     // What was dropped must not come back after a crash, in the place of what is appended next.
     MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
     auto files = active().files_to_sync();
@@ -324,6 +346,8 @@ Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
     }
     producers_.clear(offset);
     high_watermark_ = offset;
+    durable_.reset(offset);
+    truncated(Offset(0));
     return sync_directory();
 }
 
@@ -406,6 +430,10 @@ Result<size_t> Log::apply_retention(TimestampMs now) {
             "offset {} -> {}",
             name_, count, to_string(reason), log_start_offset_,
             std::max(log_start_offset_, segments_[count]->base_offset()));
+        // What stays must be there after a crash when what goes is not: the log would begin anew.
+        if (directory_changes_ != directory_changes_synced_) {
+            MOLDAU_CHECK(sync_directory());
+        }
         MOLDAU_TRY([[maybe_unused]] bool moved, advance_log_start(segments_[count]->base_offset()));
         MOLDAU_CHECK(discard_segments(0, count, now));
         deleted += count;
@@ -504,6 +532,9 @@ Status Log::rename_directory(const std::string& dir) {
         segment->set_directory(dir_);
     }
     doomed_.clear();  // they go with the directory
+    if (journal_client_ != nullptr) {
+        journal_client_->set_log({});  // what it journaled is of no use any more
+    }
     return {};
 }
 

@@ -91,6 +91,7 @@ Result<std::unique_ptr<LogManager>> LogManager::open(runtime::FileSystem& files,
     for (auto& dir : manager->dirs_) {
         if (!dir->is_offline()) {
             MOLDAU_CHECK(manager->discover(*dir));
+            manager->make_journal(*dir);
         }
     }
     return manager;
@@ -198,6 +199,8 @@ Status LogManager::discover(Dir& dir) {
     MOLDAU_TRY(auto names, files_.list(dir.path));
     MutexLock lock(mutex_);
     for (const auto& [name, is_directory] : names) {
+        dir.has_journal_files =
+            dir.has_journal_files || (!is_directory && number_of_journal_file(name));
         if (!is_directory || name == kRemoteIndexCache || name == kMetadataPartition) {
             continue;
         }
@@ -263,6 +266,9 @@ Status LogManager::load() {
                 auto loaded = load_dir(*dir);
                 if (loaded) {
                     dir->loaded = true;
+                    if (dir->journal != nullptr) {
+                        dir->journal->start();
+                    }
                 } else if (loaded.error().code != ErrorCode::BrokerNotAvailable) {
                     take_offline(dir->path, loaded.error());
                 }
@@ -294,6 +300,10 @@ Status LogManager::load() {
 }
 
 Status LogManager::load_dir(Dir& dir) {
+    // Void after a clean stop, and no longer told apart once the mark is gone.
+    if (dir.has_journal_files && (dir.clean || dir.log_count == 0)) {
+        MOLDAU_CHECK(remove_journal_files(files_, dir.path));
+    }
     // A crash while loading must count as a crash.
     auto unmarked = files_.remove(runtime::join_path(dir.path, kCleanShutdownFile));
     if (!unmarked && !runtime::is_missing(unmarked.error())) {
@@ -321,6 +331,7 @@ Status LogManager::recover_dir(Dir& dir) {
             todo.push_back(std::move(entry));
         }
     }
+    MOLDAU_TRY(const JournalReplay replay, read_journal(dir));
     std::atomic<size_t> next{0};
     std::atomic<size_t> completed{0};
     Mutex failure_mutex;
@@ -341,6 +352,11 @@ Status LogManager::recover_dir(Dir& dir) {
                 return;
             }
             MutexLock lock((*log)->mutex());
+            if (auto replayed = replay_into(**log, replay); !replayed) {
+                MutexLock failure_lock(failure_mutex);
+                failure = replayed;
+                return;
+            }
             MOLDAU_LOG_INFO(logger,
                             "Completed load of Log(dir={}, topicId={}, topic={}, partition={}) "
                             "with {} segments, local-log-start-offset {} and log-end-offset {} in "
@@ -360,7 +376,8 @@ Status LogManager::recover_dir(Dir& dir) {
         }
         work();
     }
-    return failure;
+    MOLDAU_CHECK(failure);
+    return sync_recovered(dir);
 }
 
 std::vector<LogDirectory> LogManager::directories() const {
@@ -442,6 +459,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool c
     LogContext context;
     context.cache = &manager.cache_;
     context.offline = dir->offline;
+    context.journal = dir->journal.get();
     context.on_failure = [&manager, path = dir->path](const Error& cause) {
         manager.take_offline(path, cause);
     };

@@ -24,6 +24,7 @@
 #include "config/log_config.h"
 #include "storage/checkpoint_file.h"
 #include "storage/file_cache.h"
+#include "storage/journal.h"
 #include "storage/log.h"
 #include "storage/log_glance.h"
 #include "storage/meta_properties.h"
@@ -44,6 +45,8 @@ struct LogManagerOptions {
     Duration producer_id_expiration = std::chrono::hours(24);
     int recovery_threads_per_dir = 2;
     size_t open_files_max = 8192;
+    // Each directory gets a journal with these settings; none: appends are durable by syncs only.
+    std::optional<JournalSettings> journal;
     // load() gives up with BrokerNotAvailable once this is asked for.
     std::stop_token stop;
     // Called once per directory, on any thread and perhaps under a log's lock: it may only hand the
@@ -114,6 +117,11 @@ class LogManager {
     bool holds(const TopicPartition& partition, std::string_view dir) const;
     FileCache& file_cache() { return cache_; }
 
+    // Syncs what the log wants synced for its appends to be durable.
+    Status sync_log(Log& log) { return flush_log(log, false); }
+    // The journal of a directory; nullptr: it has none.
+    Journal* journal(const std::string& dir);
+
     // Periodic work.
     void checkpoint_recovery_points();  // syncs rolled segments first
     void checkpoint_log_start_offsets();
@@ -152,6 +160,14 @@ class LogManager {
     Status discover(Dir& dir);
     Status load_dir(Dir& dir);
     Status recover_dir(Dir& dir);
+    void make_journal(Dir& dir);
+    // What the journal of a directory says after an unclean stop.
+    Result<JournalReplay> read_journal(Dir& dir);
+    Status replay_into(Log& log, const JournalReplay& replay);
+    // After recovery: nothing needs the journal any more.
+    Status sync_recovered(Dir& dir);
+    // Before files of the journal are used again.
+    Status sync_journaled(Dir& dir, const Journal::Clients& clients);
     EntryPtr find(const TopicPartition& partition) const;
     std::vector<EntryPtr> entries() const;
     std::vector<std::shared_ptr<Log>> open_logs() const;
@@ -164,7 +180,9 @@ class LogManager {
                             Offset Entry::* of_entry);
     void write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
                            Offset Entry::* of_entry);
-    void flush_log(Log& log, bool rolled_only);
+    Status flush_log(Log& log, bool rolled_only);
+    void write_recovery_points(Dir& dir);
+    void judge_checkpoint(Dir& dir, const Status& written);
     // Whether retention must look into the log; of an unopened one a glance decides.
     bool retention_due(Entry& entry, TimestampMs now);
     Status close_dir(Dir& dir, int64_t broker_epoch);

@@ -31,6 +31,8 @@ struct LogManager::Dir {
     bool loaded = false;  // nothing in it awaits recovery
     std::optional<int64_t> broker_epoch;
     std::atomic<int> log_count{0};
+    std::unique_ptr<Journal> journal;  // nullptr: not asked for
+    bool has_journal_files = false;    // as found at start
     std::shared_ptr<std::atomic<bool>> offline = std::make_shared<std::atomic<bool>>(false);
 
     bool is_offline() const { return *offline; }

@@ -167,17 +167,24 @@ Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of
 void LogManager::write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
                                    Offset Entry::* of_entry) {
     for (auto& dir : dirs_) {
-        if (dir->is_offline()) {
-            continue;
-        }
-        auto written = write_checkpoint(*dir, file, of_log, of_entry);
-        if (!written && runtime::is_disk_full(written.error())) {
-            // The old file is still there; the next attempt may find room.
-            MOLDAU_LOG_WARN(logger, "{}", written.error().message);
-        } else if (!written) {
-            take_offline(dir->path, written.error());
+        if (!dir->is_offline()) {
+            judge_checkpoint(*dir, write_checkpoint(*dir, file, of_log, of_entry));
         }
     }
+}
+
+void LogManager::judge_checkpoint(Dir& dir, const Status& written) {
+    if (!written && runtime::is_disk_full(written.error())) {
+        // The old file is still there; the next attempt may find room.
+        MOLDAU_LOG_WARN(logger, "{}", written.error().message);
+    } else if (!written) {
+        take_offline(dir.path, written.error());
+    }
+}
+
+void LogManager::write_recovery_points(Dir& dir) {
+    judge_checkpoint(dir, write_checkpoint(dir, kRecoveryPointCheckpoint, recovery_point_of,
+                                           &Entry::recovery_point));
 }
 
 void LogManager::checkpoint_recovery_points() {
@@ -190,10 +197,15 @@ void LogManager::checkpoint_recovery_points() {
             rolled = !log->failed() && log->recovery_point() < log->active_segment_base();
         }
         if (rolled) {
-            flush_log(*log, true);
+            (void)flush_log(*log, true);
         }
     }
     write_checkpoints(kRecoveryPointCheckpoint, recovery_point_of, &Entry::recovery_point);
+    for (const auto& dir : dirs_) {
+        if (dir->journal != nullptr) {
+            dir->journal->retry_prepare();
+        }
+    }
 }
 
 void LogManager::checkpoint_log_start_offsets() {
@@ -204,19 +216,21 @@ void LogManager::checkpoint_high_watermarks() {
     write_checkpoints(kHighWatermarkCheckpoint, high_watermark_of, &Entry::high_watermark);
 }
 
-void LogManager::flush_log(Log& log, bool rolled_only) {
-    Result<FlushTask> task = [&] {
+Status LogManager::flush_log(Log& log, bool rolled_only) {
+    Result<FlushTask> task = [&]() -> Result<FlushTask> {
         MutexLock lock(log.mutex());
         return log.begin_flush(rolled_only);
     }();
     if (!task) {
-        return;  // the log has told its directory
+        return fail(task.error());  // the log has told its directory
     }
     Status outcome = task->run();
     MutexLock lock(log.mutex());
-    if (log.end_flush(*task, outcome) && !rolled_only) {
+    MOLDAU_CHECK(log.end_flush(*task, outcome));
+    if (!rolled_only) {
         log.note_flushed(clock_.wall_ms());
     }
+    return {};
 }
 
 void LogManager::flush_dirty_logs() {
@@ -229,7 +243,7 @@ void LogManager::flush_dirty_logs() {
                   log->config().flush_ms <= now - log->last_flush_ms();
         }
         if (due) {
-            flush_log(*log, false);
+            (void)flush_log(*log, false);
         }
     }
 }
@@ -375,6 +389,9 @@ Status LogManager::close_dir(Dir& dir, int64_t broker_epoch) {
         MutexLock log_lock(entry->log->mutex());
         MOLDAU_CHECK(entry->log->close());
     }
+    if (dir.journal != nullptr) {
+        dir.journal->stop();
+    }
     // A directory that failed meanwhile may hold less than it should.
     if (dir.is_offline() || !dir.loaded) {
         return fail(ErrorCode::KafkaStorageError, "log directory is offline: dir={}", dir.path);
@@ -385,6 +402,9 @@ Status LogManager::close_dir(Dir& dir, int64_t broker_epoch) {
         write_checkpoint(dir, kLogStartOffsetCheckpoint, log_start_of, &Entry::log_start_offset));
     MOLDAU_CHECK(
         write_checkpoint(dir, kHighWatermarkCheckpoint, high_watermark_of, &Entry::high_watermark));
+    if (dir.journal != nullptr) {
+        MOLDAU_CHECK(remove_journal_files(files_, dir.path));
+    }
     return files_.replace_file(runtime::join_path(dir.path, kCleanShutdownFile),
                                fmt::format("{{\"version\":0,\"brokerEpoch\":{}}}", broker_epoch));
 }
@@ -399,6 +419,9 @@ Status LogManager::shutdown(int64_t broker_epoch) {
                                 closed.error().message);
                 outcome = closed;
             }
+        }
+        if (dir->journal != nullptr) {
+            dir->journal->stop();
         }
         dir->lock.reset();
     }

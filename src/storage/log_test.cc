@@ -663,6 +663,25 @@ TEST_F(LogTest, an_unverified_transactional_batch_is_refused) {
     EXPECT_EQ(log_->log_end_offset(), Offset(0));
 }
 
+TEST_F(LogTest, a_replay_continues_the_log_and_puts_nothing_old_behind_a_later_leadership) {
+    open();
+    append({"a"}, LeaderEpoch(5));
+    auto journaled = [&](int64_t base, int32_t epoch, std::string_view value) {
+        record::BatchOptions options;
+        options.base_offset = Offset(base);
+        options.leader_epoch = epoch;
+        return batch({std::string(value)}, options);
+    };
+    auto replayed = log_->replay(
+        {journaled(0, 5, "known"), journaled(1, 4, "older"), journaled(2, 5, "after a gap"),
+         journaled(1, 5, "b"), journaled(2, 6, "c"), journaled(2, 6, "again")},
+        now_);
+    ASSERT_TRUE(replayed) << replayed.error().message;
+    EXPECT_EQ(*replayed, 2u);
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(log_->epochs().latest(), (EpochEntry{LeaderEpoch(6), Offset(2)}));
+}
+
 TEST_F(LogTest, leftovers_of_deletion_and_compaction_are_cleared_at_open) {
     config_.internal_segment_bytes = 300;
     open();

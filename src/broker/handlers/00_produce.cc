@@ -137,7 +137,7 @@ void DelayedProduce::start(Duration timeout) {
         if (acks_ == -1) {
             awaited.partition->when_committed(awaited.end, std::move(done));
         } else {
-            awaited.partition->when_flushed(awaited.end, std::move(done));
+            awaited.partition->when_durable(awaited.end, std::move(done));
         }
     }
 }
@@ -306,7 +306,7 @@ std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_
     out.base_offset = appended->log.base_offset.value();
     out.log_append_time_ms = appended->log.log_append_time;
     out.log_start_offset = appended->log.log_start_offset.value();
-    if (acks == 0 || (acks == 1 ? appended->flushed : appended->committed)) {
+    if (acks == 0 || (acks == 1 ? appended->durable : appended->committed)) {
         return nullptr;
     }
     awaited.push_back({std::move(*partition), appended->log.last_offset + 1, 0, 0});

@@ -1,9 +1,9 @@
 // Produce (key 0), versions 3-13.
 // Behaviour: partitions are appended in request order, each on its own: one failure spares the
 // others. acks=0 gets no answer, and a closed connection when anything failed; acks=1 is answered
-// after the append, acks=-1 when the high watermark has passed it or after timeout_ms with
-// RequestTimedOut (the records stay). Transactions are not served: a transactional batch is refused
-// with InvalidTxnState.
+// when the append is durable here, acks=-1 when the high watermark has passed it, which waits for
+// the same, or after timeout_ms with RequestTimedOut (the records stay). Transactions are not
+// served: a transactional batch is refused with InvalidTxnState.
 // Version notes: v7 zstd (KIP-110); v8 errors of single records (KIP-467); v10 leader hints
 // (KIP-951); v13 topic ids (KIP-516).
 #pragma once

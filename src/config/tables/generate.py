@@ -105,7 +105,7 @@ def emit(table, rows, out):
             number(high), words_ref, "true" if empty else "false", "true" if null else "false",
             cpp_string(notation), cpp_string(row["importance"]),
             "DynamicMode::" + DYNAMIC[row["dynamic"]],
-            "true" if row["visibility"] == "internal" else "false", synonyms_ref, *bound,
+            "true" if row["visibility"] != "public" else "false", synonyms_ref, *bound,
             "false" if row["acts"] == "no" else "true"]) + "},")
     out += pools
     out.append(f"constexpr ConfigKey k{cpp_name(table)}Keys[] = {{")
@@ -151,7 +151,9 @@ def document():
            " one. A key with",
            "*Acts* = no is accepted and has no effect in this version; *part* means that some of what it"
            " says is not",
-           "there yet: a change of `log.cleaner.threads` waits for the next start.", "",
+           "there yet: a change of `log.cleaner.threads` waits for the next start. Keys that begin with",
+           "`moldau.` are ours: Kafka knows none of them, and `kafka-configs` shows them only where they"
+           " are set.", "",
            "This page is made from `src/config/tables/*.tsv` by `src/config/tables/generate.py"
            " --document`.", ""]
     for table in TABLES:

@@ -96,6 +96,14 @@ class Client:
         consumer.close()
         return found.offset
 
+    def committed(self, group, topic, partitions):
+        """The offsets that the group committed, together."""
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
+        wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
+        places = consumer.committed(wanted, timeout=30)
+        consumer.close()
+        return sum(place.offset for place in places)
+
 
 class Consumer:
     def __init__(self, bootstrap, group, topics, **settings):
