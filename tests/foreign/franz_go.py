@@ -44,7 +44,7 @@ def run_tests(options, program, package, server):
     excluded = suites.read_excluded(suites.HERE / "franz_go_excluded.txt")
     logs = suites.TARGET / "logs"
     logs.mkdir(exist_ok=True)
-    log = logs / f"franz-go-{server}{'-quick' if options.quick else ''}.log"
+    log = logs / f"franz-go-{server}-{os.getpid()}.log"
     with Node(server=server) as node:
         began = time.monotonic()
         with open(log, "w") as output:
