@@ -352,7 +352,6 @@ Result<Decision<protocol::ControllerRegistrationResponse>> register_controller(
                     "The current MetadataVersion is too old to support controller registrations.");
     }
     Decision<protocol::ControllerRegistrationResponse> decision;
-    decision.response.error_message = std::nullopt;
     protocol::RegisterControllerRecord record;
     record.controller_id = request.controller_id;
     record.incarnation_id = request.incarnation_id;
