@@ -207,6 +207,37 @@ TEST_F(LogCleanerTest, the_dirtiest_log_is_cleaned_first_and_each_only_once) {
     EXPECT_EQ(text(dir(0) + "/cleaner-offset-checkpoint"), checkpoint);
 }
 
+TEST_F(LogCleanerTest, a_log_of_one_segment_is_not_opened_for_it) {
+    for (int p = 0; p < 10; ++p) {
+        put(*create({"orders", p}), "key", "value");
+    }
+    ASSERT_TRUE(manager_->shutdown(1));
+    start();
+    int opened_before = files_.data_opened_;
+    EXPECT_FALSE(cleaner()->clean_filthiest());
+    EXPECT_EQ(files_.data_opened_, opened_before);
+}
+
+TEST_F(LogCleanerTest, a_policy_of_both_compacts_and_deletes) {
+    config_.cleanup_delete = true;
+    auto log = create({"orders", 0});
+    for (int i = 0; i < 10; ++i) {
+        put(*log, "old-" + std::to_string(i), "value");
+    }
+    // Eight days later the first week's records are too old.
+    clock_.advance(std::chrono::hours(24 * 8));
+    for (int i = 0; i < 10; ++i) {
+        put(*log, "new", "value");
+    }
+    auto cleaning = cleaner();
+    EXPECT_TRUE(cleaning->clean_filthiest());
+    manager_->apply_retention();
+    MutexLock lock(log->mutex());
+    EXPECT_GE(log->log_start_offset(), Offset(9));
+    auto read = log->read(log->log_start_offset(), 10000, ReadBound::LogEnd, true);
+    ASSERT_TRUE(read) << read.error().message;
+}
+
 TEST_F(LogCleanerTest, a_log_that_cannot_be_read_is_marked_and_the_others_go_on) {
     auto broken = create({"orders", 0});
     auto whole = create({"orders", 1});

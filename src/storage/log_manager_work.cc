@@ -264,8 +264,15 @@ const LogGlance* LogManager::Entry::glanced(runtime::FileSystem& files) {
 std::vector<std::shared_ptr<Log>> LogManager::compacted_logs(
     const std::function<Offset(const TopicPartition&)>& first_dirty) {
     std::vector<std::shared_ptr<Log>> logs;
-    for (const EntryPtr& entry : entries()) {
-        if (!options_.config_of(entry->partition.topic)->cleanup_compact) {
+    std::vector<EntryPtr> all = entries();
+    std::unordered_map<std::string_view, bool> compacted;  // by topic, which `all` keeps
+    for (const EntryPtr& entry : all) {
+        const std::string& topic = entry->partition.topic;
+        auto known = compacted.find(topic);
+        if (known == compacted.end()) {
+            known = compacted.emplace(topic, options_.config_of(topic)->cleanup_compact).first;
+        }
+        if (!known->second) {
             continue;
         }
         MutexLock lock(entry->mutex);
@@ -274,7 +281,9 @@ std::vector<std::shared_ptr<Log>> LogManager::compacted_logs(
         }
         if (entry->log == nullptr) {
             const LogGlance* glance = entry->glanced(files_);
-            if (glance == nullptr || glance->last_base <= first_dirty(entry->partition) ||
+            if (glance == nullptr ||
+                glance->last_base <=
+                    std::max(first_dirty(entry->partition), entry->log_start_offset) ||
                 !entry->open(*this, entry->dir->clean)) {
                 continue;
             }
