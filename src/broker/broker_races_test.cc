@@ -298,6 +298,52 @@ TEST_F(RunningBroker, clients_that_leave_while_their_fetch_is_fired_leave_nothin
     EXPECT_EQ(sockets_.connection_count(), 0u);
 }
 
+// The first of them finds the log closed and goes to the disk pool; the others must not overtake
+// it.
+TEST_F(RunningBroker, produces_of_one_connection_keep_their_order_while_the_log_opens) {
+    constexpr int32_t kRequests = 50;
+    create_topic("orders", kOrders, 1);  // as if it were there at start: not open yet
+    RawClient client(port_);
+    Buffer all;
+    for (int32_t i = 0; i < kRequests; ++i) {
+        protocol::ProduceRequest request = produce_of(0);
+        record::BatchBuilder builder;
+        builder.append(1000, std::nullopt, std::to_string(i));
+        request.topic_data[0].partition_data[0].records = builder.build();
+        all.append(frame_of(request, kProduceVersion, i).span());
+    }
+    ASSERT_TRUE(client.send(all.span()));
+    for (int32_t i = 0; i < kRequests; ++i) {
+        ASSERT_EQ(client.next_answer(), i);
+    }
+    auto fetched = client.ask<protocol::FetchResponse>(fetch_of({0}), kFetchVersion);
+    ASSERT_TRUE(fetched);
+    record::BatchIterator batches(*fetched->responses[0].partitions[0].records);
+    int32_t next = 0;
+    while (auto batch = batches.next().value_or(std::nullopt)) {
+        Bytes payload = *batch->uncompressed_payload();
+        record::RecordReader reader(batch->header(), payload);
+        ASSERT_TRUE(reader.next());
+        EXPECT_EQ(reader.record().value, std::to_string(next++));
+    }
+    EXPECT_EQ(next, kRequests);
+}
+
+// It was asked to open, again and again.
+TEST_F(RunningBroker, a_log_that_cannot_be_opened_is_told_to_who_asks) {
+    ASSERT_TRUE(files_.open("/logs/orders-0", runtime::OpenMode::Create));
+    create_topic("orders", kOrders, 1);
+    RawClient client(port_);
+    auto produced = client.ask<protocol::ProduceResponse>(produce_of(0), kProduceVersion);
+    ASSERT_TRUE(produced);
+    EXPECT_EQ(produced->responses[0].partition_responses[0].error_code,
+              to_wire(ErrorCode::KafkaStorageError));
+    auto fetched = client.ask<protocol::FetchResponse>(fetch_of({0}), kFetchVersion);
+    ASSERT_TRUE(fetched);
+    EXPECT_EQ(fetched->responses[0].partitions[0].error_code,
+              to_wire(ErrorCode::KafkaStorageError));
+}
+
 class FlushingBroker : public RunningBroker {
  protected:
     FlushingBroker() : RunningBroker({{"log.flush.interval.messages", "1"}}) {}

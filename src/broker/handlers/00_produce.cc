@@ -246,6 +246,8 @@ struct Progress {
     // The partition to append next.
     size_t topic = 0;
     size_t index = 0;
+    // Its log was asked to open: what still stands in the way is the answer.
+    bool tried_to_open = false;
 };
 
 // Appends one partition's records and fills its answer, and notes what to wait for. Returns the
@@ -253,7 +255,8 @@ struct Progress {
 std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_t acks,
                                   std::string_view topic, const Uuid& topic_id,
                                   const ProduceRequestView::PartitionProduceData& data,
-                                  PartitionAnswer& out, std::vector<Awaited>& awaited) {
+                                  PartitionAnswer& out, std::vector<Awaited>& awaited,
+                                  bool may_wait) {
     out.index = data.index;
     auto partition = request.version() >= kTopicIdsSince
                          ? find_partition(broker, topic_id, data.index)
@@ -281,7 +284,7 @@ std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_
     }
     auto appended = (*partition)
                         ->append(protocol::share(request.body(), *batch),
-                                 {.all_replicas = acks == -1, .may_wait = false});
+                                 {.all_replicas = acks == -1, .may_wait = may_wait});
     if (!appended && storage::is_would_wait(appended.error().error)) {
         return std::move(*partition);
     }
@@ -319,6 +322,7 @@ void run(Broker& broker, Progress progress);
 // connection may come before this one.
 void run_when_open(Broker& broker, Progress progress, std::shared_ptr<Partition> partition) {
     progress.request.hold_connection();
+    progress.tried_to_open = true;
     auto waiting = std::make_shared<Progress>(std::move(progress));
     broker.disk->submit([&broker, waiting, partition = std::move(partition)] {
         partition->open();
@@ -363,8 +367,9 @@ void run(Broker& broker, Progress progress) {
                 continue;
             }
             size_t waits = progress.awaited.size();
-            auto closed = append(broker, request, message->acks, topic.name, topic.topic_id, data,
-                                 out, progress.awaited);
+            auto closed =
+                append(broker, request, message->acks, topic.name, topic.topic_id, data, out,
+                       progress.awaited, std::exchange(progress.tried_to_open, false));
             if (closed != nullptr) [[unlikely]] {
                 topic_out.partition_responses.pop_back();
                 progress.topic = number - 1;
