@@ -187,7 +187,7 @@ class RunningBroker : public testing::Test {
     runtime::LoopThread control_{"control"};
     SilentController controller_;
     std::unique_ptr<BrokerServer> server_;
-    SocketServer sockets_{SocketServer::Limits{}};
+    SocketServer sockets_{ConnectionLimits{}};
     uint16_t port_ = 0;
     metadata::ImagePtr image_ = metadata::empty_image();  // control loop
 };

@@ -368,6 +368,9 @@ void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
         config.set(
             static_config.with_dynamic(to_config_map(image->configs.cluster_default()),
                                        to_config_map(image->configs.of_broker(broker.node_id))));
+        if (dependencies.on_config) {
+            dependencies.on_config(config.get());
+        }
     }
     config::LogConfig defaults = config.get().log_config();
     topic_configs.set(image, defaults);

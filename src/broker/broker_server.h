@@ -29,6 +29,8 @@ class BrokerServer final : public quorum::MetadataPublisher {
         runtime::Clock* clock = nullptr;
         runtime::Entropy* entropy = nullptr;
         runtime::LoopThread* control_loop = nullptr;
+        // What counts now, static and dynamic; on the control loop, after each change.
+        std::function<void(const config::ServerConfig&)> on_config;
         // Something ended that the node cannot run without. Any thread; called at most once.
         std::function<void(const Error&)> on_fatal;
         // Recovery gives up once this is asked for.

@@ -22,8 +22,9 @@ Connection::~Connection() = default;
 
 void Connection::start(runtime::Socket socket) {
     last_active_ = loop_.now();
-    stream_ = runtime::FrameStream::open(loop_, std::move(socket), this,
-                                         {.frame_bytes_max = listener_->request_bytes_max});
+    stream_ = runtime::FrameStream::open(
+        loop_, std::move(socket), this,
+        {.frame_bytes_max = listener_->request_bytes_max, .unsent_bytes = listener_->unsent_bytes});
 }
 
 void Connection::on_frames(std::vector<Bytes>& frames) {
@@ -55,6 +56,13 @@ void Connection::release() {
     held_ = false;
     if (!backlog_.empty()) {
         loop_.post([self = shared_from_this()] { self->work_off_backlog(); });
+    }
+}
+
+void Connection::hold(int64_t bytes) {
+    held_bytes_ += static_cast<size_t>(bytes);
+    if (listener_->unsent_bytes != nullptr) {
+        listener_->unsent_bytes->fetch_add(bytes, std::memory_order_relaxed);
     }
 }
 
@@ -131,7 +139,7 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
     slot.done = true;
     slot.on_abandoned = nullptr;
     if (sequence != first_sequence_) {
-        held_bytes_ += protocol::chain_bytes(frame);
+        hold(static_cast<int64_t>(protocol::chain_bytes(frame)));
         slot.frame = std::move(frame);
         return;
     }
@@ -139,7 +147,7 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
     slots_.pop_front();
     ++first_sequence_;
     while (!slots_.empty() && slots_.front().done) {
-        held_bytes_ -= protocol::chain_bytes(slots_.front().frame);
+        hold(-static_cast<int64_t>(protocol::chain_bytes(slots_.front().frame)));
         stream_->send(std::move(slots_.front().frame));
         slots_.pop_front();
         ++first_sequence_;
@@ -215,6 +223,7 @@ void Connection::on_closed(const Error& error) {
 void Connection::closed() {
     closed_ = true;
     backlog_.clear();
+    hold(-static_cast<int64_t>(held_bytes_));
     auto slots = std::move(slots_);
     slots_.clear();
     first_sequence_ += slots.size();

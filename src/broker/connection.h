@@ -9,6 +9,7 @@
 // the connection stops reading until the client has caught up.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -30,7 +31,19 @@ struct ListenerInfo {
     bool is_controller = false;
     int32_t request_bytes_max = 100 * 1024 * 1024;
     RequestSink* sink = nullptr;
+    // Of all listeners of the node: answers that clients have not read yet.
+    std::atomic<int64_t>* unsent_bytes = nullptr;
 };
+
+// How large an answer of records may be now. Clients that do not read what they asked for keep it
+// in our memory: the more of it there is, the less the next answer may add. A quarter of what is
+// left each time, so that any number of such clients together stay near the limit, and healthy ones
+// are still served, in smaller pieces.
+inline constexpr int64_t kUnsentBytesMax = 128 * 1024 * 1024;
+inline constexpr int64_t kAnswerBytesMin = 16 * 1024;
+inline int32_t answer_bytes_max(int64_t unsent_bytes) {
+    return static_cast<int32_t>(std::max(kAnswerBytesMin, (kUnsentBytesMax - unsent_bytes) / 4));
+}
 
 class Connection final : public runtime::FrameHandler,
                          public std::enable_shared_from_this<Connection> {
@@ -80,6 +93,7 @@ class Connection final : public runtime::FrameHandler,
     };
 
     bool has_room() const;
+    void hold(int64_t bytes);
     bool accept(Bytes frame);
     void work_off_backlog();
     void complete_in_loop(uint64_t sequence, protocol::Chain frame);

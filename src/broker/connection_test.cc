@@ -3,6 +3,8 @@
 
 #include <condition_variable>
 #include <future>
+#include <map>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -10,6 +12,7 @@
 #include "broker/socket_server.h"
 #include "protocol/messages/api_versions.h"
 #include "protocol/messages/heartbeat.h"
+#include "protocol/messages/sasl_authenticate.h"
 #include "runtime/logging.h"
 
 namespace moldau::broker {
@@ -71,7 +74,7 @@ class ConnectionTest : public testing::Test, public RequestSink {
     }
 
     runtime::LoopThread loop_{"test"};
-    SocketServer server_{SocketServer::Limits{}};
+    SocketServer server_{ConnectionLimits{}};
     uint16_t port_ = 0;
     std::atomic<bool> hold_{false};
     Mutex mutex_;
@@ -196,13 +199,136 @@ TEST(SocketServer, connections_beyond_the_limit_of_an_address_are_refused) {
     server.close_connections();
 }
 
+// One loop, one listener of each name, and an answer to everything.
+class SocketServerTest : public testing::Test, public RequestSink {
+ protected:
+    SocketServerTest() { runtime::set_log_level("root", runtime::LogLevel::Off); }
+    ~SocketServerTest() override {
+        server_->stop_accepting();
+        server_->close_connections();
+        loop_.stop();
+        loop_.join();
+    }
+    void start(ConnectionLimits limits, std::initializer_list<std::string> listeners) {
+        loop_.start();
+        server_ = std::make_unique<SocketServer>(std::move(limits));
+        for (const std::string& name : listeners) {
+            config::Endpoint endpoint{name, config::SecurityProtocol::Plaintext, "127.0.0.1", 0};
+            auto port =
+                server_->bind(endpoint, false, config::ServerConfig::for_tests(), *this, {&loop_});
+            ASSERT_TRUE(port) << port.error().message;
+            ports_[name] = *port;
+        }
+        server_->start_accepting(false);
+    }
+    static int32_t ask(RawClient& client, int32_t number) {
+        client.send(heartbeat(number).span());
+        return client.next_answer();
+    }
+    bool serves(protocol::ApiKey) const override { return true; }
+    void handle(Request request) override {
+        if (answer_bytes_ == 0) {
+            return request.respond(protocol::HeartbeatResponse());
+        }
+        protocol::SaslAuthenticateResponse large;
+        large.auth_bytes = Bytes::copy_of(std::string(static_cast<size_t>(answer_bytes_), 'x'));
+        request.respond(large);
+    }
+
+    runtime::LoopThread loop_{"test"};
+    std::unique_ptr<SocketServer> server_;
+    int32_t answer_bytes_ = 0;
+    std::map<std::string, uint16_t> ports_;
+};
+
+TEST(AnswerBytes, shrink_with_what_clients_leave_unread_and_never_to_nothing) {
+    int64_t unsent = 0;
+    for (int i = 0; i < 5000; ++i) {
+        unsent += answer_bytes_max(unsent);
+    }
+    EXPECT_LE(unsent, kUnsentBytesMax + 5000 * kAnswerBytesMin);
+    EXPECT_EQ(answer_bytes_max(10 * kUnsentBytesMax), kAnswerBytesMin);
+    EXPECT_EQ(answer_bytes_max(0), kUnsentBytesMax / 4);
+}
+
+TEST_F(SocketServerTest, what_a_client_does_not_read_is_counted_until_it_leaves) {
+    answer_bytes_ = 1 << 20;
+    start({}, {"OUTER"});
+    auto lazy = std::make_unique<RawClient>(ports_["OUTER"]);
+    for (int i = 0; i < 64; ++i) {
+        lazy->send(heartbeat(i).span());
+    }
+    while (server_->unsent_bytes() == 0) {
+        std::this_thread::yield();
+    }
+    // It is not read from any more, far from the 64 MiB it asked for.
+    RawClient other(ports_["OUTER"]);
+    other.send(heartbeat(7).span());
+    EXPECT_EQ(other.next_answer(), 7);
+    EXPECT_LE(server_->unsent_bytes(),
+              static_cast<int64_t>(Connection::kOutputBytesMax) + answer_bytes_);
+    lazy.reset();
+    while (server_->connection_count() > 1) {
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(server_->unsent_bytes(), 0);
+}
+
+TEST_F(SocketServerTest, a_full_node_serves_the_next_connection_once_one_has_left) {
+    start({.connections_max = 1}, {"OUTER"});
+    auto first = std::make_unique<RawClient>(ports_["OUTER"]);
+    EXPECT_EQ(ask(*first, 1), 1);
+    RawClient second(ports_["OUTER"]);
+    second.send(heartbeat(2).span());
+    RawClient third(ports_["OUTER"]);
+    third.send(heartbeat(3).span());
+    EXPECT_EQ(ask(*first, 4), 4);
+    EXPECT_EQ(server_->connection_count(), 1u);
+    first.reset();
+    EXPECT_EQ(second.next_answer(), 2);
+}
+
+TEST_F(SocketServerTest, more_room_is_taken_at_once_when_the_limit_is_raised) {
+    start({.connections_max = 1}, {"OUTER"});
+    RawClient first(ports_["OUTER"]);
+    EXPECT_EQ(ask(first, 1), 1);
+    RawClient second(ports_["OUTER"]);
+    second.send(heartbeat(2).span());
+    EXPECT_EQ(ask(first, 3), 3);
+    server_->set_limits({.connections_max = 2});
+    EXPECT_EQ(second.next_answer(), 2);
+}
+
+TEST_F(SocketServerTest, another_broker_displaces_the_connection_used_least_recently) {
+    start({.connections_max = 2, .inter_broker_listener = "INNER"}, {"INNER", "OUTER"});
+    RawClient old(ports_["OUTER"]);
+    RawClient recent(ports_["OUTER"]);
+    EXPECT_EQ(ask(recent, 1), 1);
+    EXPECT_EQ(ask(old, 1), 1);
+    EXPECT_EQ(ask(recent, 2), 2);
+    RawClient broker(ports_["INNER"]);
+    EXPECT_EQ(ask(broker, 1), 1);
+    EXPECT_EQ(old.next_answer(), -1);
+    EXPECT_EQ(ask(recent, 3), 3);
+}
+
+TEST_F(SocketServerTest, a_connection_that_waits_for_room_does_not_hold_up_the_stop) {
+    start({.connections_max = 1}, {"OUTER"});
+    RawClient first(ports_["OUTER"]);
+    EXPECT_EQ(ask(first, 1), 1);
+    RawClient second(ports_["OUTER"]);
+    EXPECT_EQ(ask(first, 2), 2);
+    server_->stop_accepting();
+    EXPECT_EQ(second.next_answer(), -1);
+}
+
 TEST(SocketServer, a_security_protocol_that_is_not_spoken_is_refused_by_name) {
     struct Nobody : RequestSink {
         bool serves(protocol::ApiKey) const override { return false; }
         void handle(Request) override {}
     } sink;
     runtime::LoopThread loop("test");
-    SocketServer server(SocketServer::Limits{});
+    SocketServer server(ConnectionLimits{});
     config::Endpoint endpoint{"SECURE", config::SecurityProtocol::Ssl, "127.0.0.1", 0};
     auto port = server.bind(endpoint, false, config::ServerConfig::for_tests(), sink, {&loop});
     ASSERT_FALSE(port);

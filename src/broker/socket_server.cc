@@ -10,6 +10,19 @@ namespace {
 
 runtime::Logger log("kafka.network.SocketServer");
 
+// Runs `work` on the loop and waits for it; at once when the loop is this thread or is not running.
+void on_loop(runtime::LoopThread& loop, const std::function<void()>& work) {
+    if (!loop.running() || loop.in_loop()) {
+        return work();
+    }
+    std::promise<void> done;
+    loop.post([&] {
+        work();
+        done.set_value();
+    });
+    done.get_future().wait();
+}
+
 }  // namespace
 
 // The connections of one loop; touched on that loop only.
@@ -43,16 +56,8 @@ struct SocketServer::LoopConnections {
     bool closing = false;
 };
 
-SocketServer::Limits SocketServer::limits_of(const config::ServerConfig& config) {
-    Limits limits;
-    limits.idle_max = milliseconds(config.connections_max_idle_ms());
-    limits.connections_max = config.max_connections();
-    limits.connections_max_per_ip = config.max_connections_per_ip();
-    limits.connections_max_by_ip = config.max_connections_per_ip_overrides();
-    return limits;
-}
-
-SocketServer::SocketServer(Limits limits) : limits_(std::move(limits)) {}
+SocketServer::SocketServer(ConnectionLimits limits, Duration idle_max)
+    : idle_max_(idle_max), broker_quotas_(limits), controller_quotas_(std::move(limits)) {}
 
 SocketServer::~SocketServer() {
     stop_accepting();
@@ -76,6 +81,7 @@ Result<uint16_t> SocketServer::bind(const config::Endpoint& endpoint, bool is_co
         .is_controller = is_controller,
         .request_bytes_max = config.socket_request_max_bytes(),
         .sink = &sink,
+        .unsent_bytes = &unsent_bytes_,
     });
     listener->loops = std::move(loops);
     MOLDAU_TRY(listener->tcp,
@@ -92,6 +98,10 @@ Result<uint16_t> SocketServer::bind(const config::Endpoint& endpoint, bool is_co
         }
     }
     uint16_t port = listener->tcp->port();
+    {
+        MutexLock lock(mutex_);
+        quotas_of(*listener->info).add_listener(listener->info->name);
+    }
     listeners_.push_back(std::move(listener));
     return port;
 }
@@ -108,64 +118,151 @@ void SocketServer::start_accepting(bool controller_listeners) {
 }
 
 void SocketServer::stop_accepting() {
+    {
+        MutexLock lock(mutex_);
+        accepting_ended_ = true;
+        waiting_.clear();
+    }
     for (auto& listener : listeners_) {
         listener->tcp->close();
+        on_loop(*listener->loops.front(), [&listener] {
+            listener->timer.cancel();
+            listener->waiting.reset();
+        });
     }
 }
 
-void SocketServer::accept(const Listener& listener, runtime::Socket socket) {
-    if (!admit(socket.peer_host(), listener.info->name)) {
+void SocketServer::set_limits(const ConnectionLimits& limits) {
+    {
+        MutexLock lock(mutex_);
+        broker_quotas_.set_limits(limits);
+        controller_quotas_.set_limits(limits);
+    }
+    wake_waiting();
+}
+
+void SocketServer::accept(Listener& listener, runtime::Socket socket) {
+    MonotonicTime now = listener.loops.front()->now();
+    Duration wait{};
+    {
+        MutexLock lock(mutex_);
+        wait = quotas_of(*listener.info).note_arrival(listener.info->name, now);
+    }
+    listener.waiting = std::move(socket);
+    listener.waits_until = now + wait;
+    try_admit(listener);
+    if (!listener.waiting) {
         return;
     }
+    // One that waits stops the listener: the system's queue holds the others.
+    listener.tcp->pause();
+    if (wait > Duration::zero()) {
+        listener.timer = listener.loops.front()->schedule_after(
+            wait, [this, &listener] { try_admit(listener); });
+    }
+}
+
+void SocketServer::try_admit(Listener& listener) {
+    if (!listener.waiting || listener.loops.front()->now() < listener.waits_until) {
+        return;
+    }
+    const std::string host = listener.waiting->peer_host();
+    bool admitted = false;
+    bool exceeded = false;
+    {
+        MutexLock lock(mutex_);
+        ConnectionQuotas& quotas = quotas_of(*listener.info);
+        if (accepting_ended_) {
+            return;
+        }
+        if (!quotas.has_room(listener.info->name)) {
+            waiting_.insert(&listener);
+            return;
+        }
+        waiting_.erase(&listener);
+        admitted = quotas.take(listener.info->name, host);
+        exceeded = std::cmp_greater(quotas.count(), quotas.limits().connections_max);
+        if (!admitted) {
+            MOLDAU_LOG_INFO(log,
+                            "Rejected connection from /{}, address already has the configured "
+                            "maximum of {} connections.",
+                            host, quotas.max_of(host));
+        }
+    }
+    runtime::Socket socket = std::move(*listener.waiting);
+    listener.waiting.reset();
+    listener.tcp->resume();
+    if (admitted) {
+        hand_over(listener, std::move(socket));
+    }
+    if (exceeded) {
+        shed(0);
+    }
+}
+
+void SocketServer::hand_over(Listener& listener, runtime::Socket socket) {
     runtime::LoopThread* loop = listener.loops[next_loop_++ % listener.loops.size()];
     LoopConnections& connections = connections_of(*loop);
     loop->dispatch(
         [this, &connections, loop, info = listener.info, socket = std::move(socket)]() mutable {
             if (connections.closing) {
-                return release(socket.peer_host());
+                return release(*info, socket.peer_host());
             }
             auto connection = std::make_shared<Connection>(
                 *loop, std::move(info), socket, [this, &connections](Connection& closed) {
-                    release(closed.client_host());
+                    release(closed.listener(), closed.client_host());
                     connections.all.erase(&closed);
                 });
             connections.all.emplace(connection.get(), connection);
             if (!connections.timer.armed()) {
-                connections.arm(limits_.idle_max);
+                connections.arm(idle_max_);
             }
             connection->start(std::move(socket));
         });
 }
 
-bool SocketServer::admit(const std::string& host, const std::string& listener) {
-    MutexLock lock(mutex_);
-    auto limit = limits_.connections_max_by_ip.find(host);
-    int32_t per_ip = limit == limits_.connections_max_by_ip.end() ? limits_.connections_max_per_ip
-                                                                  : limit->second;
-    int32_t& here = count_by_ip_[host];
-    if (here >= per_ip) {
-        MOLDAU_LOG_INFO(log,
-                        "Rejected connection from /{}, address already has the configured "
-                        "maximum of {} connections.",
-                        host, per_ip);
-        return false;
+void SocketServer::shed(size_t loop_index) {
+    if (loop_index >= by_loop_.size()) {
+        return;
     }
-    if (count_ >= static_cast<size_t>(limits_.connections_max)) {
-        MOLDAU_LOG_WARN(log, "Rejected connection from /{} on listener {}: max.connections={}",
-                        host, listener, limits_.connections_max);
-        return false;
-    }
-    ++here;
-    ++count_;
-    return true;
+    auto& [loop, connections] = *std::next(by_loop_.begin(), static_cast<ptrdiff_t>(loop_index));
+    loop->dispatch([this, loop_index, connections = connections.get()] {
+        std::shared_ptr<Connection> oldest;
+        {
+            MutexLock lock(mutex_);
+            for (const auto& [key, connection] : connections->all) {
+                bool may_go =
+                    quotas_of(connection->listener()).must_shed(connection->listener().name);
+                if (may_go &&
+                    (oldest == nullptr || connection->last_active() < oldest->last_active())) {
+                    oldest = connection;
+                }
+            }
+        }
+        if (oldest != nullptr) {
+            oldest->close();
+        } else {
+            shed(loop_index + 1);
+        }
+    });
 }
 
-void SocketServer::release(const std::string& host) {
+void SocketServer::release(const ListenerInfo& listener, const std::string& host) {
+    {
+        MutexLock lock(mutex_);
+        quotas_of(listener).release(listener.name, host);
+        if (waiting_.empty()) {
+            return;
+        }
+    }
+    wake_waiting();
+}
+
+void SocketServer::wake_waiting() {
     MutexLock lock(mutex_);
-    --count_;
-    auto here = count_by_ip_.find(host);
-    if (--here->second == 0) {
-        count_by_ip_.erase(here);
+    // Those for which there is still no room put themselves back.
+    for (Listener* listener : std::exchange(waiting_, {})) {
+        listener->loops.front()->post([this, listener] { try_admit(*listener); });
     }
 }
 
@@ -184,22 +281,13 @@ void SocketServer::close_connections() {
                 connection->close();
             }
         };
-        if (!loop->running() || loop->in_loop()) {
-            close_all();
-            continue;
-        }
-        std::promise<void> done;
-        loop->post([&] {
-            close_all();
-            done.set_value();
-        });
-        done.get_future().wait();
+        on_loop(*loop, close_all);
     }
 }
 
 size_t SocketServer::connection_count() const {
     MutexLock lock(mutex_);
-    return count_;
+    return broker_quotas_.count() + controller_quotas_.count();
 }
 
 }  // namespace moldau::broker

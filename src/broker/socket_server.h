@@ -1,6 +1,7 @@
 // SocketServer: the listeners of a node and the connections they accept. Binds first, accepts when
-// told; hands each connection to a data loop in turn; enforces connections.max.idle.ms,
-// max.connections and max.connections.per.ip.
+// told; hands each connection to a data loop in turn; enforces connections.max.idle.ms and what
+// ConnectionQuotas says. Broker and controller listeners have separate quotas, as the two servers
+// of one Kafka process have.
 // Used by the node's main thread; the loops must be running and outlive it.
 #pragma once
 
@@ -8,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "broker/connection.h"
+#include "broker/connection_quotas.h"
 #include "config/server_config.h"
 #include "runtime/tcp.h"
 
@@ -22,15 +26,7 @@ namespace moldau::broker {
 
 class SocketServer {
  public:
-    struct Limits {
-        Duration idle_max = std::chrono::minutes(10);
-        int32_t connections_max = INT32_MAX;
-        int32_t connections_max_per_ip = INT32_MAX;
-        std::map<std::string, int32_t> connections_max_by_ip;
-    };
-    static Limits limits_of(const config::ServerConfig& config);
-
-    explicit SocketServer(Limits limits);
+    explicit SocketServer(ConnectionLimits limits, Duration idle_max = std::chrono::minutes(10));
     // Closes everything.
     ~SocketServer();
 
@@ -44,10 +40,14 @@ class SocketServer {
     void start_accepting(bool controller_listeners);
     // Accepts no more; connections stay.
     void stop_accepting();
+    // New limits for connections to come; those that are there stay. From any thread.
+    void set_limits(const ConnectionLimits& limits);
     // Closes every connection and waits for it. Requests under way are not answered any more.
     void close_connections();
 
     size_t connection_count() const;
+    // Answers that clients have not read yet.
+    int64_t unsent_bytes() const { return unsent_bytes_; }
 
  private:
     struct Listener {
@@ -55,23 +55,39 @@ class SocketServer {
         std::unique_ptr<runtime::TcpListener> tcp;
         std::vector<runtime::LoopThread*> loops;
         bool started = false;
+        // On loops.front(), which accepts: the connection for which there is no room yet.
+        std::optional<runtime::Socket> waiting;
+        MonotonicTime waits_until;
+        runtime::Timer timer;
     };
     struct LoopConnections;
 
-    void accept(const Listener& listener, runtime::Socket socket);
-    bool admit(const std::string& host, const std::string& listener);
-    void release(const std::string& host);
+    void accept(Listener& listener, runtime::Socket socket);
+    void try_admit(Listener& listener);
+    void hand_over(Listener& listener, runtime::Socket socket);
+    // Closes the connection used least recently on the loop, of a listener that must shed, or asks
+    // the next loop to.
+    void shed(size_t loop_index);
+    void release(const ListenerInfo& listener, const std::string& host);
+    void wake_waiting();
     LoopConnections& connections_of(runtime::LoopThread& loop);
+    ConnectionQuotas& quotas_of(const ListenerInfo& listener) REQUIRES(mutex_) {
+        return listener.is_controller ? controller_quotas_ : broker_quotas_;
+    }
 
-    const Limits limits_;
+    const Duration idle_max_;
+    std::atomic<int64_t> unsent_bytes_{0};
     std::vector<std::unique_ptr<Listener>> listeners_;
     // Made by bind(), so that the loops find theirs without a lock.
     std::map<runtime::LoopThread*, std::unique_ptr<LoopConnections>> by_loop_;
     std::atomic<size_t> next_loop_ = 0;
 
     mutable Mutex mutex_;
-    size_t count_ GUARDED_BY(mutex_) = 0;
-    std::map<std::string, int32_t> count_by_ip_ GUARDED_BY(mutex_);
+    ConnectionQuotas broker_quotas_ GUARDED_BY(mutex_);
+    ConnectionQuotas controller_quotas_ GUARDED_BY(mutex_);
+    // Listeners with a connection that waits; each is asked to look again when one leaves.
+    std::set<Listener*> waiting_ GUARDED_BY(mutex_);
+    bool accepting_ended_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace moldau::broker

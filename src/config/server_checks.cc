@@ -243,6 +243,29 @@ Status resolve_inter_broker(ServerState& state) {
     return {};
 }
 
+// What a listener may have for itself; Kafka demands that these numbers be above zero.
+Status read_listener_numbers(ServerState& state) {
+    for (const Endpoint& endpoint : state.listeners) {
+        for (std::string_view key : {"max.connections", "max.connection.creation.rate"}) {
+            std::string name = listener_key(endpoint.listener_name, key);
+            const std::string* text = state.find_given(name);
+            if (text == nullptr) {
+                continue;
+            }
+            int32_t number = 0;
+            auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+            if (error != std::errc() || end != text->data() + text->size()) {
+                return invalid_value(name, *text, "Not a number of type INT");
+            }
+            if (number <= 0) {
+                return fail(ErrorCode::InvalidConfig, "Invalid {} {}", key, number);
+            }
+            state.listener_numbers.emplace(std::move(name), number);
+        }
+    }
+    return {};
+}
+
 Status resolve(ServerState& state) {
     MOLDAU_CHECK(resolve_protocol_map(state));
     MOLDAU_TRY(auto voters, parse_voters(state.get_list("controller.quorum.voters")));
@@ -283,7 +306,7 @@ Status resolve(ServerState& state) {
         }
         state.ip_overrides.emplace(host, limit);
     }
-    return {};
+    return read_listener_numbers(state);
 }
 
 std::string names_of(const std::vector<Endpoint>& endpoints) {

@@ -399,6 +399,19 @@ ConfigMap ServerConfig::group_defaults() const {
     return defaults;
 }
 
+int32_t ServerConfig::listener_number(std::string_view listener, std::string_view key) const {
+    auto own = state_->listener_numbers.find(listener_key(listener, key));
+    return own == state_->listener_numbers.end() ? get_int(key) : own->second;
+}
+
+int32_t ServerConfig::max_connections(std::string_view listener) const {
+    return listener_number(listener, "max.connections");
+}
+
+int32_t ServerConfig::max_connection_creation_rate(std::string_view listener) const {
+    return listener_number(listener, "max.connection.creation.rate");
+}
+
 std::map<std::string, int32_t> ServerConfig::max_connections_per_ip_overrides() const {
     return state_->ip_overrides;
 }

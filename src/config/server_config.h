@@ -170,6 +170,10 @@ class ServerConfig {
     int32_t socket_listen_backlog() const { return get_int("socket.listen.backlog.size"); }
     int64_t connections_max_idle_ms() const { return get_long("connections.max.idle.ms"); }
     int32_t max_connections() const { return get_int("max.connections"); }
+    int32_t max_connection_creation_rate() const { return get_int("max.connection.creation.rate"); }
+    // Of one listener: its own (listener.name.NAME.KEY), or else the node's.
+    int32_t max_connections(std::string_view listener) const;
+    int32_t max_connection_creation_rate(std::string_view listener) const;
     int32_t max_connections_per_ip() const { return get_int("max.connections.per.ip"); }
     std::map<std::string, int32_t> max_connections_per_ip_overrides() const;
     int32_t fetch_max_bytes() const { return get_int("fetch.max.bytes"); }
@@ -230,6 +234,8 @@ class ServerConfig {
 
  private:
     explicit ServerConfig(std::shared_ptr<const ServerState> state) : state_(std::move(state)) {}
+
+    int32_t listener_number(std::string_view listener, std::string_view key) const;
 
     std::shared_ptr<const ServerState> state_;
 };

@@ -27,6 +27,8 @@ struct ServerState {
     std::vector<Voter> voters;
     std::vector<HostAndPort> bootstrap_servers;
     std::map<std::string, int32_t> ip_overrides;
+    // listener.name.NAME.max.connections and the like, by that whole key.
+    std::map<std::string, int32_t, std::less<>> listener_numbers;
 
     const ConfigValue& value(std::string_view name) const;
 
@@ -51,9 +53,28 @@ struct ServerState {
     bool is_controller_listener(const Endpoint& endpoint) const {
         return contains(get_list("controller.listener.names"), endpoint.listener_name);
     }
+    // The value of a key that the table does not know, from the layer that counts.
+    const std::string* find_given(const std::string& name) const {
+        for (const ConfigMap* layer : {&dynamic_overrides, &dynamic_defaults, &static_configs}) {
+            auto found = layer->find(name);
+            if (found != layer->end()) {
+                return &found->second;
+            }
+        }
+        return nullptr;
+    }
     std::vector<std::string> log_dirs() const {
         return is_null("log.dirs") ? get_list("log.dir") : get_list("log.dirs");
     }
 };
+
+// listener.name.NAME.KEY, the name in lower case as Kafka has it.
+inline std::string listener_key(std::string_view listener, std::string_view key) {
+    std::string name(listener);
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    });
+    return fmt::format("listener.name.{}.{}", name, key);
+}
 
 }  // namespace moldau::config

@@ -194,7 +194,7 @@ struct TcpListener::Impl : std::enable_shared_from_this<TcpListener::Impl> {
     }
 
     void accept_some() {
-        if (!descriptor.is_open()) {
+        if (!descriptor.is_open() || paused) {
             return;
         }
         for (int i = 0; i < kAcceptsPerWake; ++i) {
@@ -222,7 +222,7 @@ struct TcpListener::Impl : std::enable_shared_from_this<TcpListener::Impl> {
             Address local = local_address_of(accepted);
             on_accept(Socket(accepted, std::move(peer.host), peer.port, std::move(local.host),
                              local.port));
-            if (!descriptor.is_open()) {
+            if (!descriptor.is_open() || paused) {
                 return;
             }
         }
@@ -234,6 +234,7 @@ struct TcpListener::Impl : std::enable_shared_from_this<TcpListener::Impl> {
     boost::asio::posix::stream_descriptor descriptor;
     const uint16_t port;
     std::function<void(Socket)> on_accept;
+    bool paused = false;
     Timer retry;
 };
 
@@ -256,6 +257,16 @@ void TcpListener::start(std::function<void(Socket)> on_accept) {
         impl->on_accept = std::move(on_accept);
         impl->accept_some();
     });
+}
+
+void TcpListener::pause() {
+    impl_->paused = true;
+}
+
+void TcpListener::resume() {
+    if (std::exchange(impl_->paused, false)) {
+        impl_->loop.post([impl = impl_] { impl->accept_some(); });
+    }
 }
 
 void TcpListener::close() {

@@ -34,7 +34,8 @@ class TcpFrameStream final : public FrameStream {
         : loop_(loop),
           descriptor_(loop.impl().context, socket.release()),
           handler_(handler),
-          reader_(options.frame_bytes_max) {}
+          reader_(options.frame_bytes_max),
+          unsent_total_(options.unsent_bytes) {}
 
     void begin() {
         // Bytes may have arrived before the descriptor was registered: ask once without waiting,
@@ -51,6 +52,9 @@ class TcpFrameStream final : public FrameStream {
                 output_bytes_ += piece.size();
                 output_.push_back(std::move(piece));
             }
+        }
+        if (waiting_to_write_) {
+            account();
         }
     }
 
@@ -83,6 +87,7 @@ class TcpFrameStream final : public FrameStream {
         handler_ = nullptr;
         output_.clear();
         output_bytes_ = 0;
+        account();
         boost::system::error_code ignored;
         descriptor_.close(ignored);
     }
@@ -205,6 +210,7 @@ class TcpFrameStream final : public FrameStream {
             }
             consume(static_cast<size_t>(put));
         }
+        account();
         if (closing_) {
             return close();
         }
@@ -223,8 +229,18 @@ class TcpFrameStream final : public FrameStream {
         front_sent_ = sent;
     }
 
+    // Tells the total how much of ours waits for the socket.
+    void account() {
+        if (unsent_total_ != nullptr && accounted_ != output_bytes_) {
+            unsent_total_->fetch_add(static_cast<int64_t>(output_bytes_ - accounted_),
+                                     std::memory_order_relaxed);
+            accounted_ = output_bytes_;
+        }
+    }
+
     void wait_to_write() {
         waiting_to_write_ = true;
+        account();
         descriptor_.async_wait(Descriptor::wait_write,
                                [self = self()](const boost::system::error_code& error) {
                                    if (!error && self->open_) {
@@ -248,6 +264,8 @@ class TcpFrameStream final : public FrameStream {
     std::vector<Bytes> frames_;
     std::deque<Bytes> output_;
     size_t output_bytes_ = 0;
+    std::atomic<int64_t>* unsent_total_;
+    size_t accounted_ = 0;   // our share of it; zero while the socket takes all
     size_t front_sent_ = 0;  // bytes of output_.front() that have left
     bool open_ = true;
     bool closing_ = false;

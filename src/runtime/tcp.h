@@ -3,6 +3,7 @@
 // Objects belong to the loop they were given; callbacks run there.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,10 @@ class TcpListener {
     uint16_t port() const;
     // Hands every new connection to `on_accept`, on the loop. Call once, from any thread.
     void start(std::function<void(Socket)> on_accept);
+    // Accepts no more until resume(); who connects meanwhile waits in the system's queue.
+    // On the loop; `on_accept` may call them.
+    void pause();
+    void resume();
     // No connection is accepted after this returns. From any thread but the loop's when the loop
     // runs, or from the loop itself.
     void close();
@@ -90,6 +95,8 @@ class FrameHandler {
 
 struct StreamOptions {
     int32_t frame_bytes_max = 100 * 1024 * 1024;
+    // Shared by many streams: the output that sockets have refused for now. Outlives the stream.
+    std::atomic<int64_t>* unsent_bytes = nullptr;
 };
 
 class FrameStream : public std::enable_shared_from_this<FrameStream> {

@@ -100,7 +100,8 @@ struct Node::Impl {
         : config(std::move(config_in)),
           environment(std::move(environment_in)),
           control_loop("control"),
-          sockets(broker::SocketServer::limits_of(config)) {}
+          sockets(broker::ConnectionLimits::of(config),
+                  milliseconds(config.connections_max_idle_ms())) {}
     ~Impl() { stop(); }
 
     Status start();
@@ -144,14 +145,18 @@ Status Node::Impl::start() {
         settle_start(fail(ErrorCode::BrokerNotAvailable, "the start was interrupted"));
     });
     control_loop.start();
-    MOLDAU_TRY(broker,
-               broker::BrokerServer::open({.config = config,
-                                           .files = &environment.files,
-                                           .clock = &environment.clock,
-                                           .entropy = &environment.entropy,
-                                           .control_loop = &control_loop,
-                                           .on_fatal = [this](const Error& error) { fault(error); },
-                                           .stop = environment.stop}));
+    MOLDAU_TRY(broker, broker::BrokerServer::open(
+                           {.config = config,
+                            .files = &environment.files,
+                            .clock = &environment.clock,
+                            .entropy = &environment.entropy,
+                            .control_loop = &control_loop,
+                            .on_config =
+                                [this](const config::ServerConfig& now) {
+                                    sockets.set_limits(broker::ConnectionLimits::of(now));
+                                },
+                            .on_fatal = [this](const Error& error) { fault(error); },
+                            .stop = environment.stop}));
     MOLDAU_CHECK(find_metadata_directory());
     if (environment.stop.stop_requested()) {
         return start_outcome.get_future().get();  // recovery may have taken long

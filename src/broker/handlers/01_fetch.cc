@@ -3,6 +3,7 @@
 #include <map>
 
 #include "broker/broker.h"
+#include "broker/connection.h"
 #include "broker/fetch_session.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
@@ -465,7 +466,8 @@ void handle_fetch(Broker& broker, Request request) {
     parameters.bytes_max = message->max_bytes;
     if (!parameters.from_follower()) {
         parameters.bytes_max =
-            std::min(parameters.bytes_max, broker.config->get().fetch_max_bytes());
+            std::min({parameters.bytes_max, broker.config->get().fetch_max_bytes(),
+                      answer_bytes_max(*request.listener().unsent_bytes)});
         parameters.bound = message->isolation_level == kReadCommitted
                                ? storage::ReadBound::LastStable
                                : storage::ReadBound::HighWatermark;
