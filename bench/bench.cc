@@ -1,49 +1,44 @@
 // moldau_bench: a load generator that speaks the protocol by hand and costs little itself.
 //
-//   moldau_bench produce   --port P --topic T [--batch-bytes N] [--record-bytes N] [--in-flight N]
-//                          [--connections N] [--seconds S | --megabytes N] [--acks 1|-1]
-//   moldau_bench small     the same with one-record batches of --record-bytes
-//   moldau_bench latency   one request at a time: p50, p99
-//   moldau_bench fetch     reads the partition again and again from the start
-//   moldau_bench first-ack waits for the port, then for the first acknowledged record
-//   moldau_bench echo      a bare TCP echo in this process, for the floor of latency
-//   moldau_bench disk      one durable write of 4 KiB at a time, for the floor of durable latency
-//                          [--directory D]
+//   moldau_bench produce     Produce requests, closed loop or by the clock (load.h)
+//   moldau_bench fetch       reads partitions again and again, or once with --verify 1
+//   moldau_bench end-to-end  produce by the clock, and a consumer that waits at the end of the log
+//   moldau_bench first-ack   waits for the port, then for the first acknowledged record
+//   moldau_bench create      --topics N --partitions N: one after another, until all are
+//   acknowledged moldau_bench metadata    Metadata of all topics, again and again moldau_bench
+//   connect     opens --connections N and holds them until its input ends moldau_bench disk one
+//   durable write at a time: --write-bytes N --file F
 //
-// Prints one JSON object. The broker's CPU is read by compare.py from /proc.
+// `produce --against ack|log` meets the ProbeServer instead of a broker. Prints one JSON object.
+// The broker's CPU is read by rig.py from /proc.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <functional>
+#include <cstring>
 #include <map>
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "frames.h"
+#include "load.h"
+#include "probe_server.h"
 #include "stream.h"
 
 namespace moldau::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 class Options {
  public:
     Options(int argc, char** argv) {
-        for (int i = 2; i + 1 < argc; i += 2) {
+        for (int i = 2; i < argc; i += 2) {
             std::string name = argv[i];
-            if (!name.starts_with("--")) {
-                die(fmt::format("not an option: {}", name));
+            if (!name.starts_with("--") || i + 1 == argc) {
+                die(fmt::format("not an option with a value: {}", name));
             }
             values_[name.substr(2)] = argv[i + 1];
         }
@@ -65,246 +60,211 @@ class Options {
     std::map<std::string, std::string> values_;
 };
 
-struct Target {
-    std::string host;
-    int port;
-    std::string topic;
-    int partitions;
-
-    explicit Target(const Options& options)
-        : host(options.text("host", "127.0.0.1")),
-          port(options.integer("port", 9092)),
-          topic(options.text("topic", "bench")),
-          partitions(options.integer("partitions", 1)) {}
-};
-
-struct Sent {
-    int64_t requests = 0;
-    int64_t bytes = 0;
-};
-
-// When a run ends: by the clock, or after so many bytes.
-struct Limit {
-    double seconds;
-    int64_t bytes;
-
-    explicit Limit(const Options& options)
-        : seconds(options.number("seconds", 10)),
-          bytes(static_cast<int64_t>(options.number("megabytes", 0)) * 1'000'000) {}
-
-    bool reached(Clock::time_point start, int64_t sent) const {
-        return bytes > 0 ? sent >= bytes : seconds_since(start) >= seconds;
+LoadSettings load_settings(const Options& options) {
+    LoadSettings settings;
+    settings.host = options.text("host", settings.host);
+    settings.port = options.integer("port", settings.port);
+    settings.topic = options.text("topic", settings.topic);
+    settings.topics = options.integer("topics", 0);
+    settings.partitions = options.integer("partitions", 1);
+    settings.connections = options.integer("connections", 1);
+    settings.in_flight = options.integer("in-flight", settings.in_flight);
+    settings.acks = static_cast<int16_t>(options.integer("acks", -1));
+    settings.batch.value_bytes = options.integer("record-bytes", 1000);
+    // By count, or as many as fit: a record costs about 12 bytes besides its value.
+    int batch_bytes = options.integer("batch-bytes", 131072);
+    settings.batch.records = options.integer(
+        "records", std::max(1, (batch_bytes - 61) / (settings.batch.value_bytes + 12)));
+    auto codec = record::codec_of_name(options.text("codec", "none"));
+    if (!codec) {
+        die("no such codec");
     }
-};
+    settings.batch.codec = *codec;
+    settings.idempotent = options.integer("idempotent", 0) != 0;
+    settings.rate = options.number("rate", 0);
+    settings.seconds = options.number("seconds", 10);
+    settings.bytes = static_cast<int64_t>(options.number("megabytes", 0) * 1e6);
+    settings.warm_up_seconds = options.number("warm-up", 0);
+    return settings;
+}
 
-// Keeps `in_flight` requests on one connection until the limit.
-Sent pipeline_produce(const Target& target, int partition, const std::vector<uint8_t>& frame,
-                      int64_t payload_bytes, int in_flight, const Limit& limit) {
-    Stream stream(target.host, target.port);
-    std::vector<uint8_t> answer;
-    Sent sent;
-    auto start = Clock::now();
-    int waiting = 0;
-    bool ending = false;
-    while (!ending || waiting > 0) {
-        while (!ending && waiting < in_flight) {
-            stream.send(frame);
-            ++waiting;
-        }
-        if (!stream.receive(answer)) {
+std::string latency_fields(const Histogram& nanos) {
+    auto micros = [&](double share) { return static_cast<double>(nanos.at(share)) / 1000; };
+    return fmt::format(
+        "\"mean_us\": {:.1f}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}, \"p999_us\": {:.1f}, "
+        "\"max_us\": {:.1f}",
+        nanos.mean() / 1000, micros(0.5), micros(0.99), micros(0.999), micros(1));
+}
+
+void print(const LoadResult& result, const std::string& more = "") {
+    fmt::print("{{\"requests\": {}, \"bytes\": {}, \"records\": {}, \"seconds\": {:.6f}, {}{}}}\n",
+               result.requests, result.bytes, result.records, result.seconds,
+               latency_fields(result.latency_ns), more);
+}
+
+int run_produce(const Options& options) {
+    LoadSettings settings = load_settings(options);
+    std::string against = options.text("against", "");
+    if (against.empty()) {
+        print(run_produce_load(settings));
+        return 0;
+    }
+    if (against != "ack" && against != "log") {
+        die("--against takes ack or log");
+    }
+    ProbeServer probe(against == "ack" ? ProbeServer::Work::Ack : ProbeServer::Work::Log,
+                      options.text("file", "probe.tmp"));
+    settings.host = "127.0.0.1";
+    settings.port = probe.port();
+    settings.topic = "bench";
+    settings.topics = 0;
+    LoadResult result = run_produce_load(settings);
+    print(result, fmt::format(", \"cpu_seconds\": {:.6f}", probe.stop()));
+    return 0;
+}
+
+// One partition being read from some offset on.
+class Reader {
+ public:
+    Reader(const Options& options, int partition, int64_t offset)
+        : stream_(options.text("host", "127.0.0.1"), options.integer("port", 9092)),
+          topic_(options.text("topic", "bench")),
+          partition_(partition),
+          offset_(offset),
+          bytes_max_(options.integer("bytes-max", 1 << 20)) {}
+
+    // One round trip; `records` lives until the next.
+    Fetched fetch(int wait_max_ms) {
+        stream_.send(fetch_frame(topic_, partition_, offset_, bytes_max_, wait_max_ms));
+        if (!stream_.receive(answer_)) {
             die("the broker closed the connection");
         }
-        if (int16_t error = produce_error(answer); error != 0) {
-            die(fmt::format("produce failed: error={} partition={}", error, partition));
+        Fetched fetched = parse_fetched(answer_);
+        if (fetched.error != 0) {
+            die(fmt::format("fetch failed: error={} offset={}", fetched.error, offset_));
         }
-        --waiting;
-        ++sent.requests;
-        sent.bytes += payload_bytes;
-        ending = limit.reached(start, sent.bytes);
+        return fetched;
     }
-    return sent;
-}
-
-int run_produce(const Options& options, bool small) {
-    Target target(options);
-    Limit limit(options);
-    int record_bytes = options.integer("record-bytes", small ? 100 : 1000);
-    int batch_bytes = options.integer("batch-bytes", 131072);
-    int records = small ? 1 : std::max(1, batch_bytes / (record_bytes + 12));
-    std::string batch = record_batch(records, record_bytes);
-    int connections = options.integer("connections", 1);
-    int in_flight = options.integer("in-flight", small ? 64 : 5);
-    auto acks = static_cast<int16_t>(options.integer("acks", -1));
-    std::vector<Sent> totals(static_cast<size_t>(connections));
-    std::vector<std::thread> threads;
-    auto start = Clock::now();
-    for (int i = 0; i < connections; ++i) {
-        threads.emplace_back([&, i] {
-            int partition = i % target.partitions;
-            auto frame = produce_frame(target.topic, partition, acks, batch);
-            totals[static_cast<size_t>(i)] = pipeline_produce(
-                target, partition, frame, static_cast<int64_t>(batch.size()), in_flight, limit);
-        });
-    }
-    for (auto& thread : threads) {
-        thread.join();
-    }
-    double seconds = seconds_since(start);
-    Sent total;
-    for (const Sent& sent : totals) {
-        total.requests += sent.requests;
-        total.bytes += sent.bytes;
-    }
-    fmt::print("{{\"requests\": {}, \"bytes\": {}, \"seconds\": {:.6f}}}\n", total.requests,
-               total.bytes, seconds);
-    return 0;
-}
-
-void print_latencies(std::vector<double>& micros) {
-    std::ranges::sort(micros);
-    auto at = [&](double share) {
-        return micros[std::min(micros.size() - 1,
-                               static_cast<size_t>(share * static_cast<double>(micros.size())))];
-    };
-    fmt::print(
-        "{{\"requests\": {}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}, \"p999_us\": {:.1f}}}\n",
-        micros.size(), at(0.5), at(0.99), at(0.999));
-}
-
-std::vector<double> measure(int count, const std::function<void()>& round_trip) {
-    std::vector<double> micros;
-    micros.reserve(static_cast<size_t>(count));
-    for (int i = 0; i < count + count / 10; ++i) {
-        auto start = Clock::now();
-        round_trip();
-        if (i >= count / 10) {  // the first tenth warms up
-            micros.push_back(seconds_since(start) * 1e6);
+    BatchCheck check(const Fetched& fetched) const {
+        BatchCheck check = check_batches(fetched.records, offset_);
+        if (!check.error.empty()) {
+            die(fmt::format("wrong data: partition={} {}", partition_, check.error));
         }
+        return check;
     }
-    return micros;
-}
+    // After the last whole batch, without looking into any.
+    static int64_t next_offset(std::span<const uint8_t> records) {
+        int64_t next = -1;
+        size_t at = 0;
+        while (at + record::kBatchHeaderBytes <= records.size()) {
+            auto header = record::BatchHeader::read(records.data() + at);
+            at += header.size_in_bytes();
+            next = at <= records.size() ? header.next_offset().value() : next;
+        }
+        return next;
+    }
+    int64_t offset() const { return offset_; }
+    void go_to(int64_t offset) { offset_ = offset; }
 
-int run_latency(const Options& options) {
-    Target target(options);
-    auto frame = produce_frame(target.topic, 0, static_cast<int16_t>(options.integer("acks", -1)),
-                               record_batch(1, options.integer("record-bytes", 100)));
-    Stream stream(target.host, target.port);
-    std::vector<uint8_t> answer;
-    auto micros = measure(options.integer("count", 20000), [&] {
-        stream.send(frame);
-        if (!stream.receive(answer) || produce_error(answer) != 0) {
-            die("produce failed");
-        }
-    });
-    print_latencies(micros);
-    return 0;
-}
-
-// As the journal writes: into a file that was written before, past the page cache.
-int run_disk(const Options& options) {
-    constexpr size_t kBlock = 4096;
-    constexpr off_t kFileBytes = 16 << 20;
-    std::string path = options.text("directory", ".") + "/moldau-bench-probe";
-    int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_DIRECT | O_DSYNC, 0600);
-    if (file < 0) {
-        die("cannot make " + path);
-    }
-    ::unlink(path.c_str());
-    alignas(kBlock) static uint8_t block[1 << 20];
-    for (off_t at = 0; at < kFileBytes; at += sizeof(block)) {
-        if (::pwrite(file, block, sizeof(block), at) != sizeof(block)) {
-            die("cannot write " + path);
-        }
-    }
-    off_t at = 0;
-    auto micros = measure(options.integer("count", 5000), [&] {
-        if (::pwrite(file, block, kBlock, at) != kBlock) {
-            die("cannot write " + path);
-        }
-        at = (at + static_cast<off_t>(kBlock)) % kFileBytes;
-    });
-    ::close(file);
-    print_latencies(micros);
-    return 0;
-}
-
-int run_echo(const Options& options) {
-    int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    if (::bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-        ::listen(listener, 1) != 0 ||
-        ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-        die("cannot listen");
-    }
-    std::thread server([&] {
-        int accepted = ::accept(listener, nullptr, nullptr);
-        int on = 1;
-        ::setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        Stream stream(accepted);
-        std::vector<uint8_t> content;
-        while (stream.receive(content)) {
-            Frame answer(0, 0, 0);
-            std::vector<uint8_t> framed = answer.finish();
-            stream.send(framed);
-        }
-    });
-    {
-        Stream stream("127.0.0.1", ntohs(address.sin_port));
-        auto frame =
-            produce_frame("bench", 0, 1, record_batch(1, options.integer("record-bytes", 100)));
-        std::vector<uint8_t> answer;
-        auto micros = measure(options.integer("count", 20000), [&] {
-            stream.send(frame);
-            stream.receive(answer);
-        });
-        print_latencies(micros);
-    }
-    server.join();
-    ::close(listener);
-    return 0;
-}
+ private:
+    Stream stream_;
+    std::string topic_;
+    int partition_;
+    int64_t offset_;
+    int bytes_max_;
+    std::vector<uint8_t> answer_;
+};
 
 int run_fetch(const Options& options) {
-    Target target(options);
-    Limit limit(options);
-    int bytes_max = options.integer("bytes-max", 1 << 20);
-    Stream stream(target.host, target.port);
-    std::vector<uint8_t> answer;
-    Sent sent;
-    int64_t offset = 0;
-    auto start = Clock::now();
-    while (!limit.reached(start, sent.bytes)) {
-        stream.send(fetch_frame(target.topic, 0, offset, bytes_max, 100));
-        if (!stream.receive(answer)) {
-            die("the broker closed the connection");
+    bool verify = options.integer("verify", 0) != 0;
+    double seconds = options.number("seconds", 10);
+    int64_t requests = 0;
+    int64_t bytes = 0;
+    int64_t records = 0;
+    int64_t began = now_ns();
+    auto elapsed = [&] { return static_cast<double>(now_ns() - began) * 1e-9; };
+    int partitions = options.integer("partitions", 1);
+    for (int turn = 0; verify ? turn < partitions : elapsed() < seconds; ++turn) {
+        Reader reader(options, turn % partitions, 0);
+        while (verify || elapsed() < seconds) {
+            Fetched fetched = reader.fetch(0);
+            ++requests;
+            bytes += std::ssize(fetched.records);
+            int64_t next = -1;
+            if (verify) {
+                BatchCheck check = reader.check(fetched);
+                records += check.records;
+                next = check.next_offset;
+            } else {
+                next = Reader::next_offset(fetched.records);
+            }
+            if (next < 0 && verify && reader.offset() < fetched.high_watermark) {
+                die(fmt::format("nothing below the high watermark: offset={}", reader.offset()));
+            }
+            if (next < 0 || next >= fetched.high_watermark) {
+                break;
+            }
+            reader.go_to(next);
         }
-        Fetched fetched = parse_fetched(answer);
-        if (fetched.error != 0) {
-            die(fmt::format("fetch failed: error={} offset={}", fetched.error, offset));
-        }
-        sent.bytes += fetched.record_bytes;
-        ++sent.requests;
-        bool at_end = fetched.next_offset < 0 || fetched.next_offset >= fetched.high_watermark;
-        offset = at_end ? 0 : fetched.next_offset;
     }
-    fmt::print("{{\"requests\": {}, \"bytes\": {}, \"seconds\": {:.6f}}}\n", sent.requests,
-               sent.bytes, seconds_since(start));
+    fmt::print("{{\"requests\": {}, \"bytes\": {}, \"records\": {}, \"seconds\": {:.6f}}}\n",
+               requests, bytes, records, elapsed());
+    return 0;
+}
+
+int run_end_to_end(const Options& options) {
+    LoadSettings settings = load_settings(options);
+    settings.partitions = 1;
+    settings.batch.records = 1;
+    settings.stamp = true;
+    int64_t end = 0;
+    {
+        Reader reader(options, 0, 0);
+        end = reader.fetch(0).high_watermark;
+    }
+    int64_t counting_since = now_ns() + static_cast<int64_t>(settings.warm_up_seconds * 1e9);
+    Histogram latency_ns;
+    std::atomic<bool> done{false};
+    std::thread consumer([&] {
+        Reader reader(options, 0, end);
+        while (true) {
+            bool last = done;
+            Fetched fetched = reader.fetch(last ? 0 : 100);
+            BatchCheck check = reader.check(fetched);
+            int64_t now = now_ns();
+            for (int64_t stamp : check.stamps_ns) {
+                if (stamp >= counting_since) {
+                    latency_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now - stamp)));
+                }
+            }
+            if (check.next_offset >= 0) {
+                reader.go_to(check.next_offset);
+            } else if (last) {
+                return;
+            }
+        }
+    });
+    LoadResult sent = run_produce_load(settings);
+    done = true;
+    consumer.join();
+    if (latency_ns.count() < static_cast<uint64_t>(sent.requests)) {
+        die(fmt::format("consumed {} of {}", latency_ns.count(), sent.requests));
+    }
+    fmt::print("{{\"requests\": {}, \"seconds\": {:.6f}, {}}}\n", sent.requests, sent.seconds,
+               latency_fields(latency_ns));
     return 0;
 }
 
 int run_first_ack(const Options& options) {
-    Target target(options);
-    auto frame = produce_frame(target.topic, 0, -1, record_batch(1, 100));
-    auto deadline = Clock::now() + std::chrono::seconds(60);
-    while (Clock::now() < deadline) {
-        Stream stream(target.host, target.port, 60);
+    LoadSettings settings = load_settings(options);
+    ProduceFrame frame(settings.topic, 0, -1, record_batch({.records = 1, .value_bytes = 100}));
+    auto deadline = now_ns() + 120'000'000'000;
+    while (now_ns() < deadline) {
+        Stream stream(settings.host, settings.port, 120);
         std::vector<uint8_t> answer;
         // Before the partition has its leader the answer is an error, or none: ask again.
-        while (Clock::now() < deadline) {
-            stream.send(frame);
+        while (now_ns() < deadline) {
+            stream.send(frame.bytes());
             if (!stream.receive(answer)) {
                 break;
             }
@@ -315,31 +275,117 @@ int run_first_ack(const Options& options) {
             std::this_thread::sleep_for(std::chrono::microseconds(500));
         }
     }
-    die("no acknowledgement within 60 s");
+    die("no acknowledgement within 120 s");
+}
+
+// One request, its answer, and how long it took.
+double ask(Stream& stream, const std::vector<uint8_t>& frame, std::vector<uint8_t>& answer) {
+    int64_t began = now_ns();
+    stream.send(frame);
+    if (!stream.receive(answer)) {
+        die("the broker closed the connection");
+    }
+    return static_cast<double>(now_ns() - began) * 1e-9;
+}
+
+int run_create(const Options& options) {
+    int topics = options.integer("topics", 1);
+    int partitions = options.integer("partitions", 1);
+    std::string prefix = options.text("topic", "many");
+    // A request may make ten thousand records at most.
+    int at_once = std::max(1, 9000 / (partitions + 1));
+    Stream stream(options.text("host", "127.0.0.1"), options.integer("port", 9092));
+    std::vector<uint8_t> answer;
+    double seconds = 0;
+    for (int first = 0; first < topics; first += at_once) {
+        seconds +=
+            ask(stream,
+                create_topics_frame(prefix, first, std::min(at_once, topics - first), partitions),
+                answer);
+        if (int16_t error = create_topics_error(answer); error != 0) {
+            die(fmt::format("topics were not created: error={}", error));
+        }
+    }
+    fmt::print("{{\"seconds\": {:.6f}}}\n", seconds);
+    return 0;
+}
+
+int run_metadata(const Options& options) {
+    Stream stream(options.text("host", "127.0.0.1"), options.integer("port", 9092));
+    std::vector<uint8_t> answer;
+    Histogram latency_ns;
+    for (int i = 0; i < options.integer("count", 20); ++i) {
+        latency_ns.record(static_cast<uint64_t>(ask(stream, metadata_frame(), answer) * 1e9));
+    }
+    fmt::print("{{\"bytes\": {}, {}}}\n", answer.size(), latency_fields(latency_ns));
+    return 0;
+}
+
+int run_connect(const Options& options) {
+    int count = options.integer("connections", 1000);
+    std::vector<std::unique_ptr<Stream>> streams;
+    std::vector<uint8_t> answer;
+    auto frame = Frame(18, 0, 1).finish();  // ApiVersions: accepted, and served
+    int64_t began = now_ns();
+    for (int i = 0; i < count; ++i) {
+        streams.push_back(std::make_unique<Stream>(options.text("host", "127.0.0.1"),
+                                                   options.integer("port", 9092)));
+        ask(*streams.back(), frame, answer);
+        streams.back()->release_buffer();
+    }
+    fmt::print("{{\"connections\": {}, \"seconds\": {:.6f}}}\n", count,
+               static_cast<double>(now_ns() - began) * 1e-9);
+    std::fflush(stdout);
+    char ignored = 0;
+    while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+    }
+    return 0;
+}
+
+int run_disk(const Options& options) {
+    auto size = static_cast<size_t>(options.integer("write-bytes", 4096));
+    std::string path = options.text("file", "probe.tmp");
+    constexpr int kBlocks = 256;
+    std::unique_ptr<uint8_t, decltype(&std::free)> block(
+        static_cast<uint8_t*>(std::aligned_alloc(4096, size)), &std::free);
+    std::memset(block.get(), 7, size);
+    // Written beforehand: a first write into a hole would also change the file system's own data.
+    int plain = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    for (int i = 0; i < kBlocks; ++i) {
+        (void)!::pwrite(plain, block.get(), size, static_cast<off_t>(size) * i);
+    }
+    ::fsync(plain);
+    ::close(plain);
+    int direct = ::open(path.c_str(), O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
+    ::unlink(path.c_str());
+    Histogram latency_ns;
+    int64_t began = now_ns();
+    auto end = began + static_cast<int64_t>(options.number("seconds", 2) * 1e9);
+    for (int i = 0; now_ns() < end; i = (i + 1) % kBlocks) {
+        int64_t before = now_ns();
+        if (::pwrite(direct, block.get(), size, static_cast<off_t>(size) * i) !=
+            static_cast<ssize_t>(size)) {
+            die(fmt::format("write failed: {}", std::strerror(errno)));
+        }
+        latency_ns.record(static_cast<uint64_t>(now_ns() - before));
+    }
+    ::close(direct);
+    fmt::print("{{\"requests\": {}, \"seconds\": {:.6f}, {}}}\n", latency_ns.count(),
+               static_cast<double>(now_ns() - began) * 1e-9, latency_fields(latency_ns));
+    return 0;
 }
 
 int run(int argc, char** argv) {
-    std::string command = argc > 1 ? argv[1] : "";
-    Options options(argc, argv);
-    if (command == "produce" || command == "small") {
-        return run_produce(options, command == "small");
+    static const std::map<std::string, int (*)(const Options&)> kCommands = {
+        {"produce", run_produce},     {"fetch", run_fetch},   {"end-to-end", run_end_to_end},
+        {"first-ack", run_first_ack}, {"create", run_create}, {"metadata", run_metadata},
+        {"connect", run_connect},     {"disk", run_disk},
+    };
+    auto command = kCommands.find(argc > 1 ? argv[1] : "");
+    if (command == kCommands.end()) {
+        die("usage: moldau_bench COMMAND [--option value ...]; see the head of bench.cc");
     }
-    if (command == "latency") {
-        return run_latency(options);
-    }
-    if (command == "fetch") {
-        return run_fetch(options);
-    }
-    if (command == "first-ack") {
-        return run_first_ack(options);
-    }
-    if (command == "echo") {
-        return run_echo(options);
-    }
-    if (command == "disk") {
-        return run_disk(options);
-    }
-    die("usage: moldau_bench produce|small|latency|fetch|first-ack|echo|disk [--option value ...]");
+    return command->second(Options(argc, argv));
 }
 
 }  // namespace

@@ -1,33 +1,48 @@
 #include "frames.h"
 
-#include <bit>
+#include <array>
 #include <chrono>
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include "base/crc32c.h"
+#include "base/endian.h"
+#include "record/compression.h"
 
 namespace moldau::bench {
 namespace {
 
-constexpr size_t kBatchHeaderBytes = 61;
+using record::kBatchHeaderBytes;
+using record::kBatchPrefixBytes;
+using record::kCrcFromPosition;
 
-template <typename T>
-T big_endian(T value) {
-    if constexpr (sizeof(T) == 2) {
-        return static_cast<T>(__builtin_bswap16(static_cast<uint16_t>(value)));
-    } else if constexpr (sizeof(T) == 4) {
-        return static_cast<T>(__builtin_bswap32(static_cast<uint32_t>(value)));
-    } else if constexpr (sizeof(T) == 8) {
-        return static_cast<T>(__builtin_bswap64(static_cast<uint64_t>(value)));
-    } else {
-        return value;
-    }
+constexpr size_t kCrcPosition = 17;
+constexpr size_t kProducerPosition = 43;
+// Within a frame: length, api key, version, correlation id.
+constexpr size_t kCorrelationPosition = 8;
+constexpr int32_t kAnswerTimeoutMs = 30'000;
+
+uint32_t checksum(const uint8_t* batch, size_t bytes) {
+    return crc32c({batch + kCrcFromPosition, bytes - kCrcFromPosition});
 }
 
-template <typename T>
-void append(std::string& out, T value) {
-    value = big_endian(value);
-    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+// Where the first value of an uncompressed batch begins.
+size_t first_value_at(std::span<const uint8_t> batch) {
+    size_t at = kBatchHeaderBytes;
+    auto skip_varint = [&] {
+        while (at < batch.size() && (batch[at] & 0x80) != 0) {
+            ++at;
+        }
+        ++at;
+    };
+    skip_varint();  // length
+    ++at;           // attributes
+    skip_varint();  // timestamp delta
+    skip_varint();  // offset delta
+    skip_varint();  // no key
+    skip_varint();  // value length
+    return at;
 }
 
 void append_varint(std::string& out, int64_t value) {
@@ -40,12 +55,25 @@ void append_varint(std::string& out, int64_t value) {
 }
 
 template <typename T>
-T read_at(const std::vector<uint8_t>& bytes, size_t at) {
-    T value{};
-    if (at + sizeof(T) <= bytes.size()) {
-        std::memcpy(&value, bytes.data() + at, sizeof(T));
+T read_at(std::span<const uint8_t> bytes, size_t at) {
+    return at + sizeof(T) <= bytes.size() ? load_big<T>(bytes.data() + at) : T{};
+}
+
+std::string record_value(int bytes, bool text, uint32_t& noise) {
+    static constexpr std::string_view kWords[] = {"\"level\":\"info\",", "\"path\":\"/orders\",",
+                                                  "\"status\":200,", "\"user\":"};
+    std::string value;
+    while (std::ssize(value) < bytes) {
+        noise = noise * 1664525 + 1013904223;
+        if (text) {
+            value += kWords[noise >> 30];
+            value += fmt::format("{},", (noise >> 8) % 100'000);
+        } else {
+            value.push_back(static_cast<char>(noise >> 24));
+        }
     }
-    return big_endian(value);
+    value.resize(static_cast<size_t>(bytes));
+    return value;
 }
 
 int64_t wall_ms() {
@@ -61,9 +89,8 @@ Frame::Frame(int16_t api_key, int16_t version, int32_t correlation_id) {
 
 template <typename T>
 void Frame::put(T value) {
-    value = big_endian(value);
-    const auto* from = reinterpret_cast<const uint8_t*>(&value);
-    bytes_.insert(bytes_.end(), from, from + sizeof(value));
+    bytes_.resize(bytes_.size() + sizeof(T));
+    store_big<T>(bytes_.data() + bytes_.size() - sizeof(T), value);
 }
 
 Frame& Frame::int8(int8_t value) {
@@ -101,58 +128,72 @@ Frame& Frame::raw(std::string_view bytes) {
 }
 
 const std::vector<uint8_t>& Frame::finish() {
-    auto length = big_endian(static_cast<int32_t>(bytes_.size() - sizeof(int32_t)));
-    std::memcpy(bytes_.data(), &length, sizeof(length));
+    store_big<int32_t>(bytes_.data(), static_cast<int32_t>(bytes_.size() - sizeof(int32_t)));
     return bytes_;
 }
 
-std::string record_batch(int records, int value_bytes) {
-    std::string body;
-    std::string value(static_cast<size_t>(value_bytes), '\0');
+std::string record_batch(const BatchSpec& spec) {
+    std::string payload;
     uint32_t noise = 12345;
-    for (int i = 0; i < records; ++i) {
-        for (char& c : value) {
-            noise = noise * 1664525 + 1013904223;
-            c = static_cast<char>(noise >> 24);
-        }
+    for (int i = 0; i < spec.records; ++i) {
         std::string record;
         record.push_back(0);        // attributes
         append_varint(record, 0);   // timestamp delta
         append_varint(record, i);   // offset delta
         append_varint(record, -1);  // no key
-        append_varint(record, value_bytes);
-        record += value;
+        append_varint(record, spec.value_bytes);
+        record += record_value(spec.value_bytes, spec.codec != record::Codec::None, noise);
         append_varint(record, 0);  // no headers
-        append_varint(body, static_cast<int64_t>(record.size()));
-        body += record;
+        append_varint(payload, static_cast<int64_t>(record.size()));
+        payload += record;
     }
-    std::string tail;
-    int64_t now = wall_ms();
-    append<int16_t>(tail, 0);
-    append<int32_t>(tail, records - 1);
-    append<int64_t>(tail, now);
-    append<int64_t>(tail, now);
-    append<int64_t>(tail, -1);
-    append<int16_t>(tail, -1);
-    append<int32_t>(tail, -1);
-    append<int32_t>(tail, records);
-    tail += body;
-    std::string batch;
-    append<int64_t>(batch, 0);
-    append<int32_t>(batch, static_cast<int32_t>(4 + 1 + 4 + tail.size()));
-    append<int32_t>(batch, -1);
-    batch.push_back(2);
-    auto crc = crc32c({reinterpret_cast<const uint8_t*>(tail.data()), tail.size()});
-    append<uint32_t>(batch, crc);
-    return batch + tail;
+    if (spec.codec != record::Codec::None) {
+        payload =
+            record::compress({.codec = spec.codec},
+                             {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()})
+                .str();
+    }
+    record::BatchHeader header;
+    header.batch_length =
+        static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes + payload.size());
+    header.set_codec(spec.codec);
+    header.last_offset_delta = spec.records - 1;
+    header.base_timestamp = wall_ms();
+    header.max_timestamp = header.base_timestamp;
+    header.record_count = spec.records;
+    std::string batch(kBatchHeaderBytes, '\0');
+    auto* bytes = reinterpret_cast<uint8_t*>(batch.data());
+    header.write(bytes);
+    batch += payload;
+    bytes = reinterpret_cast<uint8_t*>(batch.data());
+    store_big<uint32_t>(bytes + kCrcPosition, checksum(bytes, batch.size()));
+    return batch;
 }
 
-std::vector<uint8_t> produce_frame(std::string_view topic, int32_t partition, int16_t acks,
-                                   const std::string& batch) {
+ProduceFrame::ProduceFrame(std::string_view topic, int32_t partition, int16_t acks,
+                           const std::string& batch) {
     Frame frame(0, 7, 1);
-    frame.null_string().int16(acks).int32(30000);
+    frame.null_string().int16(acks).int32(kAnswerTimeoutMs);
     frame.int32(1).string(topic).int32(1).int32(partition);
-    return frame.int32(static_cast<int32_t>(batch.size())).raw(batch).finish();
+    frame.int32(static_cast<int32_t>(batch.size()));
+    batch_at_ = frame.size();
+    bytes_ = frame.raw(batch).finish();
+}
+
+void ProduceFrame::patch_correlation(uint8_t* frame, int32_t correlation_id) {
+    store_big<int32_t>(frame + kCorrelationPosition, correlation_id);
+}
+
+void ProduceFrame::patch_batch(uint8_t* frame, const BatchPatch& patch) const {
+    uint8_t* batch = frame + batch_at_;
+    size_t size = bytes_.size() - batch_at_;
+    store_big<int64_t>(batch + kProducerPosition, patch.producer_id);
+    store_big<int16_t>(batch + kProducerPosition + 8, patch.producer_epoch);
+    store_big<int32_t>(batch + kProducerPosition + 10, patch.sequence);
+    if (patch.stamp_ns >= 0) {
+        store_big<int64_t>(batch + first_value_at({batch, size}), patch.stamp_ns);
+    }
+    store_big<uint32_t>(batch + kCrcPosition, checksum(batch, size));
 }
 
 std::vector<uint8_t> fetch_frame(std::string_view topic, int32_t partition, int64_t offset,
@@ -164,7 +205,50 @@ std::vector<uint8_t> fetch_frame(std::string_view topic, int32_t partition, int6
     return frame.int32(0).finish();
 }
 
-int16_t produce_error(const std::vector<uint8_t>& answer) {
+std::vector<uint8_t> init_producer_frame() {
+    return Frame(22, 0, 1).null_string().int32(kAnswerTimeoutMs).finish();
+}
+
+ProducerIdentity parse_init_producer(const std::vector<uint8_t>& answer) {
+    // correlation id, throttle time
+    return {read_at<int16_t>(answer, 8), read_at<int64_t>(answer, 10),
+            read_at<int16_t>(answer, 18)};
+}
+
+std::vector<uint8_t> create_topics_frame(std::string_view prefix, int first, int topics,
+                                         int partitions) {
+    Frame frame(19, 4, 1);
+    frame.int32(topics);
+    for (int i = first; i < first + topics; ++i) {
+        frame.string(fmt::format("{}{}", prefix, i)).int32(partitions).int16(1).int32(0).int32(0);
+    }
+    return frame.int32(10 * kAnswerTimeoutMs).int8(0).finish();
+}
+
+int16_t create_topics_error(const std::vector<uint8_t>& answer) {
+    // correlation id, throttle time
+    int32_t topics = read_at<int32_t>(answer, 8);
+    size_t at = 12;
+    for (int32_t i = 0; i < topics; ++i) {
+        at += 2 + static_cast<size_t>(read_at<int16_t>(answer, at));
+        if (auto error = read_at<int16_t>(answer, at); error != 0) {
+            return error;
+        }
+        auto message_bytes = read_at<int16_t>(answer, at + 2);
+        at += 4 + static_cast<size_t>(std::max<int16_t>(message_bytes, 0));
+    }
+    return 0;
+}
+
+std::vector<uint8_t> metadata_frame() {
+    return Frame(3, 1, 1).int32(-1).finish();
+}
+
+int32_t correlation_of(std::span<const uint8_t> answer) {
+    return read_at<int32_t>(answer, 0);
+}
+
+int16_t produce_error(std::span<const uint8_t> answer) {
     // correlation id, one topic, its name, one partition, its number
     size_t at = 4 + 4;
     at += 2 + static_cast<size_t>(read_at<int16_t>(answer, at));
@@ -187,17 +271,49 @@ Fetched parse_fetched(const std::vector<uint8_t>& answer) {
     at += 2 + 8 + 8 + 8;
     int32_t aborted = read_at<int32_t>(answer, at);
     at += 4 + (aborted > 0 ? 16 * static_cast<size_t>(aborted) : 0);
-    fetched.record_bytes = read_at<int32_t>(answer, at);
+    auto bytes = static_cast<size_t>(std::max(0, read_at<int32_t>(answer, at)));
     at += 4;
-    while (at + kBatchHeaderBytes <= answer.size()) {
-        size_t batch_bytes = 12 + static_cast<size_t>(read_at<int32_t>(answer, at + 8));
-        if (at + batch_bytes > answer.size()) {
-            break;
-        }
-        fetched.next_offset = read_at<int64_t>(answer, at) + read_at<int32_t>(answer, at + 23) + 1;
-        at += batch_bytes;
+    if (at + bytes <= answer.size()) {
+        fetched.records = {answer.data() + at, bytes};
     }
     return fetched;
+}
+
+BatchCheck check_batches(std::span<const uint8_t> records, int64_t expected_offset) {
+    BatchCheck check;
+    size_t at = 0;
+    while (at + kBatchHeaderBytes <= records.size()) {
+        auto header = record::BatchHeader::read(records.data() + at);
+        if (header.batch_length < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes)) {
+            check.error = fmt::format("batch length {} at offset {}", header.batch_length,
+                                      header.base_offset);
+            return check;
+        }
+        if (at + header.size_in_bytes() > records.size()) {
+            break;  // cut off, as the broker may
+        }
+        std::span batch = records.subspan(at, header.size_in_bytes());
+        bool may_begin_before = check.next_offset < 0 && header.base_offset < expected_offset &&
+                                header.next_offset().value() > expected_offset;
+        int64_t expected = check.next_offset < 0 ? expected_offset : check.next_offset;
+        if (header.base_offset != expected && !may_begin_before) {
+            check.error = fmt::format("batch begins at offset {} instead of {}", header.base_offset,
+                                      expected);
+            return check;
+        }
+        if (header.crc != checksum(batch.data(), batch.size())) {
+            check.error = fmt::format("wrong checksum at offset {}", header.base_offset);
+            return check;
+        }
+        if (header.codec() == record::Codec::None) {
+            check.stamps_ns.push_back(read_at<int64_t>(batch, first_value_at(batch)));
+        }
+        check.records += header.record_count;
+        check.next_offset = header.next_offset().value();
+        at += batch.size();
+    }
+    check.first_stamp_ns = check.stamps_ns.empty() ? -1 : check.stamps_ns.front();
+    return check;
 }
 
 }  // namespace moldau::bench

@@ -19,10 +19,14 @@ class Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
+    int descriptor() const { return descriptor_; }
     void send(const std::vector<uint8_t>& frame);
 
     // The next answer without its length. The buffer is reused; false when the peer has closed.
     bool receive(std::vector<uint8_t>& answer);
+
+    // For thousands of connections that will be idle. Nothing may be received afterwards.
+    void release_buffer() { buffer_ = std::vector<uint8_t>(); }
 
  private:
     bool read_exactly(uint8_t* to, size_t bytes);

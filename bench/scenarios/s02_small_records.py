@@ -1,0 +1,32 @@
+"""S2: records of 100 bytes, each of which the broker must look at: events, sensors."""
+from scenarios import Metric, Scenario
+
+
+class SmallRecords(Scenario):
+    name = "S2"
+    title = "100 byte records, 16 KB batches, 16 partitions, acks=all"
+    metrics = {
+        "records_per_core": Metric("million records per CPU second", more_is_better=True, ratio_goal=5),
+        "records_per_s": Metric("million records/s", more_is_better=True),
+    }
+
+    def load(self):
+        return {"partitions": 16, "connections": 16, "in_flight": 5, "batch_bytes": 16384, "record_bytes": 100}
+
+    def measure(self, broker):
+        broker.create("bench", partitions=16)
+        broker.load(**self.load(), seconds=1)
+        result = broker.load(**self.load(), seconds=self.options.seconds)
+        broker.verify(partitions=16)
+        return {
+            "records_per_core": result["records"] / 1e6 / result["cpu"],
+            "records_per_s": result["records"] / 1e6 / result["seconds"],
+        }
+
+    def limit(self, generator):
+        result = generator.run("produce", against="log", file=self.options.probe_file, **self.load(),
+                               seconds=self.options.seconds)
+        return {
+            "records_per_core": result["records"] / 1e6 / result["cpu_seconds"],
+            "records_per_s": result["records"] / 1e6 / result["seconds"],
+        }
