@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <future>
+#include <set>
 #include <thread>
 
 #include "broker/auto_topic_creator.h"
@@ -69,6 +70,7 @@ struct BrokerServer::Impl {
     Status open_logs();
     void make_parts();
     void apply_broker_config(const metadata::Delta& delta, const metadata::ImagePtr& image);
+    void topic_configs_changed(const std::set<std::string, std::less<>>& topics);
     void directory_failed(const Uuid& directory, const Error& cause);
     // Runs `work` on the disk pool every `interval`, one run at a time.
     void repeat(Duration first, Duration interval, std::function<void()> work);
@@ -375,10 +377,21 @@ void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
     config::LogConfig defaults = config.get().log_config();
     topic_configs.set(image, defaults);
     if (defaults != before) {
+        std::set<std::string, std::less<>> all;
         for (const auto& [name, id] : image->topics.ids) {
-            logs->update_config(name);
-            replicas->config_changed(name);
+            all.insert(name);
         }
+        topic_configs_changed(all);
+    }
+}
+
+void BrokerServer::Impl::topic_configs_changed(const std::set<std::string, std::less<>>& topics) {
+    if (topics.empty()) {
+        return;
+    }
+    logs->update_configs(topics);
+    for (const std::string& topic : topics) {
+        replicas->config_changed(topic);
     }
 }
 
@@ -389,12 +402,13 @@ void BrokerServer::publish(const metadata::Delta& delta, const metadata::ImagePt
     }
     impl.apply_broker_config(delta, image);
     impl.replicas->apply(delta, *image);
+    std::set<std::string, std::less<>> reconfigured;
     for (const metadata::ConfigResource& resource : delta.changed_configs()) {
         if (resource.type == metadata::ConfigResourceType::Topic) {
-            impl.logs->update_config(resource.name);
-            impl.replicas->config_changed(resource.name);
+            reconfigured.insert(resource.name);
         }
     }
+    impl.topic_configs_changed(reconfigured);
     impl.coordinators->publish(delta, image);
     // Last: whoever sees the image finds everything in it at work.
     impl.metadata.set(image);

@@ -42,8 +42,8 @@ Partition::Partition(const PartitionContext& context, TopicPartition topic_parti
                      const Uuid& topic_id)
     : context_(context), topic_partition_(std::move(topic_partition)), topic_id_(topic_id) {}
 
-Status Partition::metadata_changed(BrokerId leader, replication::Registration registration,
-                                   const Uuid& directory, bool open_now) {
+void Partition::metadata_changed(BrokerId leader, replication::Registration registration,
+                                 const Uuid& directory) {
     Aftermath after;
     MutexLock lock(mutex_);
     bool same_leadership = leader == leader_id_ && leader == context_.local &&
@@ -55,12 +55,12 @@ Status Partition::metadata_changed(BrokerId leader, replication::Registration re
         leader_.reset();
         fail_waiters({ErrorCode::NotLeaderOrFollower, "this broker does not lead the partition"},
                      after);
-        return open_now ? ensure_open() : Status();
+        return;
     }
     if (same_leadership && leader_) {
         leader_->metadata_changed(registration_, context_.clock->monotonic());
         settle(0, after);
-        return {};
+        return;
     }
     leader_.reset();
     if (!same_leadership) {
@@ -70,16 +70,23 @@ Status Partition::metadata_changed(BrokerId leader, replication::Registration re
         }
         fetch_waiters_.clear();
     }
-    if (!open_now && log_ == nullptr) {
-        return {};  // opened by the first use
+    if (log_ != nullptr) {
+        if (!leader_) {
+            begin_leadership();
+        }
+        settle(0, after);
+        flush_if_needed(after);
+    } else if (registration_.recovering) {
+        // Nobody may use it for long. If this gets lost, the first use proposes it again.
+        context_.propose(shared_from_this(),
+                         replication::PartitionLeader::recovery_of(context_.local, registration_));
     }
-    MOLDAU_CHECK(ensure_open());
-    if (!leader_) {
-        begin_leadership();
-    }
-    settle(0, after);
-    flush_if_needed(after);
-    return {};
+}
+
+Status Partition::make_directory() {
+    // Under no lock: nobody shall wait for the disk behind this. The place is kept by topic id, so
+    // that a partition that is gone meanwhile gets none.
+    return context_.logs->make_directory(topic_partition_, topic_id_);
 }
 
 void Partition::config_changed() {
@@ -109,15 +116,17 @@ void Partition::proposal_accepted(LeaderEpoch leader_epoch, std::vector<BrokerId
                                   int32_t partition_epoch, bool recovering) {
     Aftermath after;
     MutexLock lock(mutex_);
-    if (!leader_ || leader_epoch != registration_.leader_epoch ||
+    if (leader_id_ != context_.local || leader_epoch != registration_.leader_epoch ||
         partition_epoch < registration_.partition_epoch) {
         return;  // the metadata log was faster
     }
     registration_.isr = std::move(isr);
     registration_.partition_epoch = partition_epoch;
     registration_.recovering = recovering;
-    leader_->proposal_accepted(registration_, context_.clock->monotonic());
-    settle(0, after);
+    if (leader_) {
+        leader_->proposal_accepted(registration_, context_.clock->monotonic());
+        settle(0, after);
+    }
 }
 
 void Partition::proposal_rejected() {
@@ -160,11 +169,8 @@ Status Partition::ensure_open() {
     if (stopped_) {
         return fail(ErrorCode::NotLeaderOrFollower, "the partition is no longer on this broker");
     }
-    std::optional<Uuid> directory;
-    if (directory_.high != 0 || directory_.low >= 100) {
-        directory = directory_;
-    }
     opening_ = true;
+    const Uuid directory = directory_;
     mutex_.unlock();
     auto opened = context_.logs->get_or_create(topic_partition_, topic_id_, directory);
     mutex_.lock();

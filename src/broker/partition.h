@@ -2,9 +2,8 @@
 // replication::PartitionLeader that decides the high watermark. Any data loop appends and reads
 // here, under the partition's lock; the code inside never waits for a peer.
 //
-// The log of a partition that was there at start is opened on first use: until then a partition
-// costs a few hundred bytes. Lock order: Partition's, then the Log's (which LogManager's periodic
-// work takes too).
+// The log is opened on first use: until then a partition costs a few hundred bytes. Lock order:
+// Partition's, then the Log's (which LogManager's periodic work takes too).
 //
 // Who waits for something (a fetch for bytes, a produce for the high watermark) leaves a waiter
 // here; the append that satisfies it wakes exactly it. Thread-safe.
@@ -126,9 +125,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
     const Uuid& topic_id() const { return topic_id_; }
 
     // --- From the metadata publisher.
-    // `leader` is who leads by the image; this broker or another. Opens the log when `open_now`.
-    Status metadata_changed(BrokerId leader, replication::Registration registration,
-                            const Uuid& directory, bool open_now);
+    // `leader` is who leads by the image; this broker or another. Opens nothing.
+    void metadata_changed(BrokerId leader, replication::Registration registration,
+                          const Uuid& directory);
+    // Makes the directory when it has only a place, without opening the log. Blocks. Errors:
+    // KafkaStorageError.
+    Status make_directory();
     void config_changed();
     // Looks for followers that fell behind.
     void check_lag();

@@ -60,9 +60,10 @@ class PartitionJournalTest : public testing::Test {
     ~PartitionJournalTest() override { disk_.stop(); }
 
     void lead() {
-        ASSERT_TRUE(partition_->metadata_changed(
+        partition_->metadata_changed(
             kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
-            kUnassignedDirectory, true));
+            kUnassignedDirectory);
+        ASSERT_TRUE(partition_->offsets(std::nullopt));
     }
     AppendOutcome append(std::string_view value) {
         record::BatchBuilder builder;
@@ -155,7 +156,7 @@ TEST_F(PartitionJournalTest, what_was_appended_under_memory_is_synced_before_wha
     lead();
     append("a");
     config_.ack = config::AckMode::Journal;
-    logs_->update_config("orders");
+    logs_->update_configs({"orders"});
     EXPECT_FALSE(append("b").durable);
     EXPECT_FALSE(journal_->write_group());
     EXPECT_TRUE(wait_for(Offset(2)));

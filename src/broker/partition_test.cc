@@ -62,14 +62,17 @@ class PartitionTest : public testing::Test {
     // A flush under way holds its partition, and a partition needs its log manager.
     ~PartitionTest() override { disk_.stop(); }
 
+    // Leads and is open.
     Status lead(int32_t epoch, std::vector<BrokerId> replicas = {kLocal},
                 std::vector<BrokerId> isr = {kLocal}) {
-        return partition_->metadata_changed(kLocal,
-                                            {.replicas = replicas,
-                                             .isr = isr,
-                                             .leader_epoch = LeaderEpoch(epoch),
-                                             .partition_epoch = ++partition_epoch_},
-                                            kUnassignedDirectory, true);
+        partition_->metadata_changed(kLocal,
+                                     {.replicas = replicas,
+                                      .isr = isr,
+                                      .leader_epoch = LeaderEpoch(epoch),
+                                      .partition_epoch = ++partition_epoch_},
+                                     kUnassignedDirectory);
+        auto opened = partition_->offsets(std::nullopt);
+        return opened ? Status() : fail(opened.error());
     }
     auto append(std::string_view value) {
         record::BatchBuilder builder;
@@ -109,12 +112,23 @@ TEST_F(PartitionTest, an_append_with_one_replica_is_committed_and_readable_at_on
     EXPECT_EQ(got->log.high_watermark, Offset(1));
 }
 
-TEST_F(PartitionTest, a_partition_that_was_there_at_start_opens_on_first_use) {
-    ASSERT_TRUE(partition_->metadata_changed(kLocal, {.replicas = {kLocal}, .isr = {kLocal}},
-                                             kUnassignedDirectory, false));
+TEST_F(PartitionTest, a_partition_opens_on_first_use) {
+    partition_->metadata_changed(kLocal, {.replicas = {kLocal}, .isr = {kLocal}},
+                                 kUnassignedDirectory);
     EXPECT_FALSE(files_.exists("/logs/orders-0"));
     ASSERT_TRUE(append("a"));
     EXPECT_TRUE(files_.exists("/logs/orders-0"));
+}
+
+TEST_F(PartitionTest, a_directory_made_in_advance_is_the_one_that_is_used) {
+    partition_->metadata_changed(kLocal, {.replicas = {kLocal}, .isr = {kLocal}},
+                                 kUnassignedDirectory);
+    ASSERT_TRUE(logs_->place({"orders", 0}, kTopic));
+    ASSERT_TRUE(partition_->make_directory());
+    EXPECT_TRUE(files_.exists("/logs/orders-0/partition.metadata"));
+    ASSERT_TRUE(append("a"));
+    ASSERT_TRUE(partition_->make_directory());
+    EXPECT_FALSE(read(0)->log.records.empty());
 }
 
 TEST_F(PartitionTest, readers_of_another_epoch_are_told_which_way) {
@@ -126,8 +140,8 @@ TEST_F(PartitionTest, readers_of_another_epoch_are_told_which_way) {
 }
 
 TEST_F(PartitionTest, a_partition_led_elsewhere_refuses_everything) {
-    ASSERT_TRUE(partition_->metadata_changed(
-        kOther, {.replicas = {kOther, kLocal}, .isr = {kOther}}, kUnassignedDirectory, true));
+    partition_->metadata_changed(kOther, {.replicas = {kOther, kLocal}, .isr = {kOther}},
+                                 kUnassignedDirectory);
     EXPECT_EQ(append("a").error().error.code, ErrorCode::NotLeaderOrFollower);
     EXPECT_EQ(read(0).error().code, ErrorCode::NotLeaderOrFollower);
     EXPECT_FALSE(partition_->is_leader());
@@ -211,17 +225,31 @@ TEST_F(PartitionTest, strangers_who_fetch_as_followers_are_refused) {
 }
 
 TEST_F(PartitionTest, recovery_is_proposed_until_the_controller_has_taken_it) {
-    ASSERT_TRUE(partition_->metadata_changed(kLocal,
-                                             {.replicas = {kLocal},
-                                              .isr = {kLocal},
-                                              .leader_epoch = LeaderEpoch(3),
-                                              .partition_epoch = 7,
-                                              .recovering = true},
-                                             kUnassignedDirectory, true));
+    partition_->metadata_changed(kLocal,
+                                 {.replicas = {kLocal},
+                                  .isr = {kLocal},
+                                  .leader_epoch = LeaderEpoch(3),
+                                  .partition_epoch = 7,
+                                  .recovering = true},
+                                 kUnassignedDirectory);
     EXPECT_EQ(proposals_, 1);
+    EXPECT_FALSE(files_.exists("/logs/orders-0"));  // nothing was opened for that
     partition_->proposal_accepted(LeaderEpoch(3), {kLocal}, 8, false);
     ASSERT_TRUE(append("a"));
     EXPECT_EQ(proposals_, 1);
+}
+
+TEST_F(PartitionTest, a_recovery_whose_proposal_was_lost_is_proposed_by_the_first_use) {
+    partition_->metadata_changed(kLocal,
+                                 {.replicas = {kLocal},
+                                  .isr = {kLocal},
+                                  .leader_epoch = LeaderEpoch(3),
+                                  .partition_epoch = 7,
+                                  .recovering = true},
+                                 kUnassignedDirectory);
+    partition_->proposal_rejected();
+    ASSERT_TRUE(append("a"));
+    EXPECT_EQ(proposals_, 2);
 }
 
 TEST_F(PartitionTest, flush_messages_holds_the_acknowledgement_until_the_device_has_it) {
@@ -295,9 +323,9 @@ TEST_F(PartitionTest, records_are_deleted_up_to_the_watermark_and_not_beyond) {
 }
 
 TEST_F(PartitionTest, who_must_not_wait_is_told_that_the_log_is_not_open) {
-    ASSERT_TRUE(partition_->metadata_changed(
+    partition_->metadata_changed(
         kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
-        kUnassignedDirectory, false));
+        kUnassignedDirectory);
     EXPECT_FALSE(partition_->is_open());
     record::BatchBuilder builder;
     builder.append(clock_.wall_ms(), std::nullopt, "a");
@@ -324,9 +352,9 @@ TEST_F(PartitionTest, a_partition_that_ends_while_it_opens_stays_ended) {
     for (int round = 0; round < 20; ++round) {
         auto partition =
             std::make_shared<Partition>(context_, TopicPartition{"ending", round}, kTopic);
-        ASSERT_TRUE(partition->metadata_changed(
+        partition->metadata_changed(
             kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
-            kUnassignedDirectory, false));
+            kUnassignedDirectory);
         std::jthread opener([&] { partition->open(); });
         partition->stop();
         ASSERT_TRUE(logs_->remove(partition->topic_partition()));

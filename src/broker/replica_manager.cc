@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "metadata/features.h"
+#include "runtime/disk_pool.h"
 #include "runtime/logging.h"
 #include "storage/log_manager.h"
 
@@ -52,8 +53,7 @@ void ReplicaManager::apply(const metadata::Delta& delta, const metadata::Image& 
     for (const auto& [topic_id, name] : delta.deleted_topics()) {
         remove_topic(topic_id);
     }
-    bool first = std::exchange(first_, false);
-    if (first) {
+    if (std::exchange(first_, false)) {
         set_aside_strays(image);
     }
     for (const auto& [topic_id, change] : delta.changed_topics()) {
@@ -64,23 +64,22 @@ void ReplicaManager::apply(const metadata::Delta& delta, const metadata::Image& 
         for (int32_t index : change.partitions) {
             const metadata::Partition* state = topic->partitions.find(index);
             if (state != nullptr) {
-                // What was there at start opens when it is used; what is made now gets its
-                // directory now, as in Kafka.
-                TopicPartition name{topic->name, index};
-                bool is_new =
-                    !first || context_.logs->directory_id_of(name) == kUnassignedDirectory;
-                apply_partition(topic_id, topic->name, index, *state, is_new);
+                apply_partition(topic_id, topic->name, index, *state);
                 if (metadata::is_directory_assignment_supported(
                         image.features.metadata_version())) {
-                    report_directory(topic_id, name, *state);
+                    report_directory(topic_id, {topic->name, index}, *state);
                 }
             }
         }
     }
+    MutexLock lock(mutex_);
+    if (!homeless_.empty() && !std::exchange(making_directories_, true)) {
+        context_.disk->submit([this] { make_directories(); });
+    }
 }
 
 void ReplicaManager::apply_partition(const Uuid& topic_id, const std::string& name, int32_t index,
-                                     const metadata::Partition& state, bool open_now) {
+                                     const metadata::Partition& state) {
     int32_t local = context_.local.value();
     if (!state.is_replica(local)) {
         std::shared_ptr<Partition> gone;
@@ -97,12 +96,7 @@ void ReplicaManager::apply_partition(const Uuid& topic_id, const std::string& na
             gone = std::move(found->second);
             topic->second.partitions.erase(found);
         }
-        gone->stop();
-        if (Status removed = context_.logs->remove(gone->topic_partition()); !removed) {
-            MOLDAU_LOG_ERROR(log, "Cannot remove the log of {}: {}", gone->topic_partition(),
-                             removed.error().message);
-        }
-        return;
+        return remove(*gone);
     }
     std::shared_ptr<Partition> partition;
     {
@@ -115,6 +109,12 @@ void ReplicaManager::apply_partition(const Uuid& topic_id, const std::string& na
         auto& slot = topic.partitions[index];
         if (slot == nullptr) {
             slot = std::make_shared<Partition>(context_, TopicPartition{name, index}, topic_id);
+            if (context_.logs->directory_id_of(slot->topic_partition()) == kUnassignedDirectory) {
+                // Where it will be is known at once, for the controller.
+                (void)context_.logs->place(slot->topic_partition(), topic_id,
+                                           state.directory(local));
+                homeless_.push_back(slot);
+            }
         }
         partition = slot;
     }
@@ -125,12 +125,30 @@ void ReplicaManager::apply_partition(const Uuid& topic_id, const std::string& na
         .partition_epoch = state.partition_epoch,
         .recovering = state.leader_recovery_state == metadata::LeaderRecoveryState::Recovering,
     };
-    Status applied = partition->metadata_changed(BrokerId(state.leader), std::move(registration),
-                                                 state.directory(local), open_now);
-    if (!applied) {
-        MOLDAU_LOG_ERROR(log, "Cannot take up partition {}: {}", partition->topic_partition(),
-                         applied.error().message);
+    partition->metadata_changed(BrokerId(state.leader), std::move(registration),
+                                state.directory(local));
+}
+
+void ReplicaManager::make_directories() {
+    // A few at a time, so that other work of the disk pool comes in between.
+    constexpr int kAtOnce = 64;
+    for (int i = 0; i < kAtOnce; ++i) {
+        std::shared_ptr<Partition> next;
+        {
+            MutexLock lock(mutex_);
+            if (homeless_.empty()) {
+                making_directories_ = false;
+                return;
+            }
+            next = std::move(homeless_.front());
+            homeless_.pop_front();
+        }
+        if (Status made = next->make_directory(); !made) {
+            MOLDAU_LOG_ERROR(log, "Cannot make the directory of {}: {}", next->topic_partition(),
+                             made.error().message);
+        }
     }
+    context_.disk->submit([this] { make_directories(); });
 }
 
 // Where a broker has several directories, it chooses, and the controller must hear of it.
@@ -161,11 +179,15 @@ void ReplicaManager::remove_topic(const Uuid& topic_id) {
         }
     }
     for (const auto& [index, partition] : gone.partitions) {
-        partition->stop();
-        if (Status removed = context_.logs->remove(partition->topic_partition()); !removed) {
-            MOLDAU_LOG_ERROR(log, "Cannot remove the log of {}: {}", partition->topic_partition(),
-                             removed.error().message);
-        }
+        remove(*partition);
+    }
+}
+
+void ReplicaManager::remove(Partition& partition) {
+    partition.stop();
+    if (Status removed = context_.logs->remove(partition.topic_partition()); !removed) {
+        MOLDAU_LOG_ERROR(log, "Cannot remove the log of {}: {}", partition.topic_partition(),
+                         removed.error().message);
     }
 }
 
@@ -237,6 +259,10 @@ size_t ReplicaManager::leader_count() const {
 }
 
 void ReplicaManager::stop() {
+    {
+        MutexLock lock(mutex_);
+        homeless_.clear();
+    }
     for_each([](Partition& partition) { partition.stop(); });
 }
 

@@ -2,6 +2,7 @@
 // makes and stops them on the control loop; handlers look them up on any thread.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,7 +31,8 @@ class ReplicaManager {
     }
 
     // Makes, changes and stops partitions as the image asks. On the first call, directories that
-    // belong to no partition of ours are set aside. Blocks while directories are made.
+    // belong to no partition of ours are set aside. Directories of new partitions are made on the
+    // disk pool a while later; whoever uses a partition before makes its own.
     void apply(const metadata::Delta& delta, const metadata::Image& image);
     // min.insync.replicas may have changed.
     void config_changed(std::string_view topic);
@@ -56,9 +58,11 @@ class ReplicaManager {
     };
 
     void apply_partition(const Uuid& topic_id, const std::string& name, int32_t index,
-                         const metadata::Partition& state, bool open_now);
+                         const metadata::Partition& state);
     void report_directory(const Uuid& topic_id, const TopicPartition& name,
                           const metadata::Partition& state);
+    void remove(Partition& partition);
+    void make_directories();
     void remove_topic(const Uuid& topic_id);
     void set_aside_strays(const metadata::Image& image);
 
@@ -68,6 +72,9 @@ class ReplicaManager {
     mutable Mutex mutex_;
     std::unordered_map<Uuid, Topic> topics_ GUARDED_BY(mutex_);
     std::unordered_map<std::string, Uuid, NameHash, std::equal_to<>> ids_ GUARDED_BY(mutex_);
+    // Their directories are not made yet; a task on the disk pool works while there are any.
+    std::deque<std::shared_ptr<Partition>> homeless_ GUARDED_BY(mutex_);
+    bool making_directories_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace moldau::broker

@@ -139,6 +139,14 @@ std::optional<Status> PartitionLeader::acknowledged(Offset end) const {
     return Status();
 }
 
+IsrProposal PartitionLeader::recovery_of(BrokerId local, const Registration& registration) {
+    IsrProposal proposal;
+    proposal.isr.emplace_back(local, -1);
+    proposal.leader_epoch = registration.leader_epoch;
+    proposal.partition_epoch = registration.partition_epoch;
+    return proposal;
+}
+
 std::optional<IsrProposal> PartitionLeader::take_proposal() {
     if (!proposed_ || proposal_sent_) {
         return std::nullopt;

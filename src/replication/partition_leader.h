@@ -71,6 +71,9 @@ class PartitionLeader {
         bool eligible = false;
     };
 
+    // What a leader after an unclean election proposes first. It needs no log for that.
+    static IsrProposal recovery_of(BrokerId local, const Registration& registration);
+
     // Leadership begins: `log_end` is also where the epoch starts; `high_watermark` is what was
     // known. `durable_end` as in appended().
     PartitionLeader(LeaderSettings settings, Registration registration, Offset log_end,

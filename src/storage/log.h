@@ -387,7 +387,7 @@ class Log : public std::enable_shared_from_this<Log> {
     // Names made, renamed or removed in the directory; how many of these a sync has covered.
     uint64_t directory_changes_ = 0;
     uint64_t directory_changes_synced_ = 0;
-    bool parent_unsynced_ = false;  // the directory itself is new
+    bool parent_unsynced_ = false;  // the directory itself is new, and its partition.metadata
     bool device_full_ = false;      // the last append found no room
     DurableEnd durable_;
     std::shared_ptr<JournalClient> journal_client_;  // made with the first entry

@@ -159,6 +159,22 @@ TEST_F(LogCrashTest, a_power_cut_at_any_operation_loses_nothing_that_was_flushed
     sweep(Mutation::None);
 }
 
+// LogManager makes directories in passing and syncs nothing; a stop in between makes the log look
+// like one that was always there.
+TEST_F(LogCrashTest, the_first_flush_makes_a_directory_last_that_was_made_before) {
+    auto files = machine();
+    use(*files);
+    ASSERT_TRUE(files->create_directories(dir_));
+    ASSERT_TRUE(files->open(dir_ + "/00000000000000000000.log", runtime::OpenMode::Create));
+    ASSERT_TRUE(try_open(true));
+    append({"kept"});
+    ASSERT_TRUE(log_->flush());
+    log_.reset();
+    files->crash_losing_all();
+    ASSERT_TRUE(try_open(false));
+    EXPECT_EQ(values(Offset(0)), (std::vector<std::string>{"kept"}));
+}
+
 class LogCrashMutantTest : public LogCrashTest, public ::testing::WithParamInterface<Mutation> {};
 
 TEST_P(LogCrashMutantTest, is_noticed_by_the_power_cuts) {

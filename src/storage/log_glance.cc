@@ -5,6 +5,8 @@
 #include "base/endian.h"
 #include "config/log_config.h"
 #include "runtime/file_system.h"
+#include "storage/checkpoint_file.h"
+#include "storage/partition_metadata.h"
 #include "storage/segment.h"
 #include "storage/time_index.h"
 
@@ -58,6 +60,32 @@ Result<LogGlance> glance_at_log(runtime::FileSystem& files, const std::string& d
         }
     }
     return glance;
+}
+
+bool is_untouched_log(runtime::FileSystem& files, const std::string& dir) {
+    auto entries = files.list(dir);
+    if (!entries) {
+        return false;
+    }
+    size_t segments = 0;
+    for (const auto& [name, is_directory] : *entries) {
+        if (name == kPartitionMetadata || name == kLeaderEpochCheckpoint) {
+            continue;
+        }
+        // Kafka leaves preallocated indexes behind: whether they are sound is seen by recovery.
+        auto info = files.stat(runtime::join_path(dir, name));
+        bool empty = info && !info->is_directory && info->size == 0;
+        if (!empty || !offset_of_file_name(name)) {
+            return false;
+        }
+        bool is_data = name.ends_with(kLogSuffix);
+        bool is_index = name.ends_with(kOffsetIndexSuffix) || name.ends_with(kTimeIndexSuffix);
+        if (!is_data && !is_index) {
+            return false;
+        }
+        segments += is_data ? 1 : 0;
+    }
+    return segments == 1;
 }
 
 bool may_have_expired(const LogGlance& glance, const config::LogConfig& config,

@@ -30,6 +30,10 @@ struct LogGlance {
 // A log that a clean stop left. Opens no data file.
 Result<LogGlance> glance_at_log(runtime::FileSystem& files, const std::string& dir);
 
+// Whether the directory holds one empty segment and nothing besides that a crash may have damaged:
+// then there is nothing to recover. False when it cannot be read.
+bool is_untouched_log(runtime::FileSystem& files, const std::string& dir);
+
 // Whether Log::apply_retention() may find something to delete; it has the last word.
 bool may_have_expired(const LogGlance& glance, const config::LogConfig& config,
                       Offset log_start_offset, Offset high_watermark, TimestampMs now);

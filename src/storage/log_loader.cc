@@ -344,7 +344,6 @@ class LogLoader {
 
 Result<std::unique_ptr<Log>> Log::open(LogContext context, LogOptions options, TimestampMs now) {
     runtime::FileSystem& files = context.cache->files();
-    bool is_new = !files.exists(options.dir);
     MOLDAU_CHECK(files.create_directories(options.dir));
     MOLDAU_TRY(
         LeaderEpochCache epochs,
@@ -360,7 +359,10 @@ Result<std::unique_ptr<Log>> Log::open(LogContext context, LogOptions options, T
         log->durable_.reset(log->recovery_point_);
         log->durable_.needs_sync(log->log_end_offset_);
     }
-    log->parent_unsynced_ = is_new;
+    // Nobody synced the directory of a log without a record: LogManager makes it in passing.
+    bool is_empty = log->segments_.size() == 1 && log->active().size() == 0;
+    log->parent_unsynced_ = is_empty;
+    log->directory_changes_ += is_empty ? 1 : 0;
     log->last_flush_ms_ = now;
     return log;
 }

@@ -486,6 +486,13 @@ Result<FlushTask> Log::begin_flush(bool rolled_only) {
     }
     if (parent_unsynced_) {
         task.directories_.push_back(runtime::parent_path(dir_));
+        auto metadata = task.files_->open(runtime::join_path(dir_, kPartitionMetadata),
+                                          runtime::OpenMode::ReadWrite);
+        if (metadata) {
+            task.to_sync_.push_back(std::move(*metadata));
+        } else if (!runtime::is_missing(metadata.error())) {
+            return fail(refused(metadata.error(), "partition metadata cannot be opened"));
+        }
     }
     return task;
 }

@@ -338,10 +338,14 @@ Status LogManager::recover_dir(Dir& dir) {
     Status failure;
     auto work = [&] {
         for (size_t i = next++; i < todo.size(); i = next++) {
+            if (nothing_to_recover(*todo[i], replay)) {
+                ++completed;
+                continue;
+            }
             MonotonicTime began = clock_.monotonic();
             auto log = options_.stop.stop_requested()
                            ? fail(ErrorCode::BrokerNotAvailable, "recovery was interrupted")
-                           : open_entry(*todo[i], false);
+                           : open_entry(*todo[i]);
             int64_t took_ms = to_ms(clock_.monotonic() - began);
             if (!log) {
                 MOLDAU_LOG_INFO(logger,
@@ -378,6 +382,20 @@ Status LogManager::recover_dir(Dir& dir) {
     }
     MOLDAU_CHECK(failure);
     return sync_recovered(dir);
+}
+
+bool LogManager::nothing_to_recover(Entry& entry, const JournalReplay& replay) {
+    MutexLock lock(entry.mutex);
+    // The journal may hold what follows a truncation to nothing.
+    auto is_replayed = [&]() REQUIRES(entry.mutex) {
+        auto topic_id = read_partition_metadata(files_, entry.path);
+        return !topic_id || replay.contains({*topic_id, entry.partition.partition});
+    };
+    if (entry.log == nullptr && is_untouched_log(files_, entry.path) &&
+        (replay.empty() || !is_replayed())) {
+        entry.needs_recovery = false;
+    }
+    return !entry.needs_recovery;
 }
 
 std::vector<LogDirectory> LogManager::directories() const {
@@ -440,12 +458,12 @@ std::vector<LogSummary> LogManager::list() const {
     return all;
 }
 
-Result<std::shared_ptr<Log>> LogManager::open_entry(Entry& entry, bool clean) {
+Result<std::shared_ptr<Log>> LogManager::open_entry(Entry& entry) {
     MutexLock lock(entry.mutex);
-    return entry.open(*this, clean);
+    return entry.open(*this);
 }
 
-Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool clean) {
+Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager) {
     if (removed) {
         return fail(ErrorCode::UnknownTopicOrPartition, "log was removed: partition={}", partition);
     }
@@ -470,12 +488,13 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager, bool c
     options.log_start_offset = log_start_offset;
     options.recovery_point = recovery_point;
     options.high_watermark = high_watermark;
-    options.clean_shutdown = clean;
+    options.clean_shutdown = !needs_recovery;
     options.producer_id_expiration = manager.options_.producer_id_expiration;
     options.stop = manager.options_.stop;
     MOLDAU_TRY(auto opened,
                Log::open(std::move(context), std::move(options), manager.clock_.wall_ms()));
     log = std::move(opened);
+    needs_recovery = false;
     glance.reset();
     topic_id = log->topic_id();
     return log;
@@ -486,70 +505,7 @@ Result<std::shared_ptr<Log>> LogManager::get(const TopicPartition& partition) {
     if (entry == nullptr) {
         return nullptr;
     }
-    return open_entry(*entry, entry->dir->clean);
-}
-
-LogManager::Dir* LogManager::choose_dir(std::optional<Uuid> directory) const {
-    Dir* fewest = nullptr;
-    for (const auto& dir : dirs_) {
-        if (dir->is_offline()) {
-            continue;
-        }
-        if (directory && dir->directory_id == *directory) {
-            return dir.get();
-        }
-        if (fewest == nullptr || dir->log_count < fewest->log_count) {
-            fewest = dir.get();
-        }
-    }
-    return fewest;
-}
-
-Result<std::shared_ptr<Log>> LogManager::get_or_create(const TopicPartition& partition,
-                                                       const Uuid& topic_id,
-                                                       std::optional<Uuid> directory) {
-    EntryPtr entry;
-    {
-        MutexLock lock(mutex_);
-        EntryPtr& slot = entries_[partition];
-        if (slot == nullptr) {
-            Dir* dir = choose_dir(directory);
-            if (dir == nullptr) {
-                entries_.erase(partition);
-                return fail(ErrorCode::KafkaStorageError,
-                            "no log directory is online: partition={}", partition);
-            }
-            slot = std::make_shared<Entry>(partition, dir,
-                                           runtime::join_path(dir->path, partition.str()), true);
-            ++dir->log_count;
-        }
-        entry = slot;
-    }
-    MutexLock lock(entry->mutex);
-    // What is made now cannot have been damaged by a crash, and what was found after a clean stop
-    // either.
-    auto opened = entry->open(*this, entry->dir->clean && !entry->is_new);
-    if (!opened) {
-        if (entry->is_new && !entry->removed) {
-            // Nothing of it is known to anybody: the next attempt starts afresh.
-            entry->removed = true;
-            MutexLock map_lock(mutex_);
-            entries_.erase(partition);
-            --entry->dir->log_count;
-        }
-        if (!runtime::is_disk_full(opened.error()) && !entry->dir->is_offline() &&
-            opened.error().code == ErrorCode::KafkaStorageError) {
-            take_offline(entry->dir->path, opened.error());
-        }
-        return fail(ErrorCode::KafkaStorageError, "{}", opened.error().message);
-    }
-    MutexLock log_lock((*opened)->mutex());
-    MOLDAU_CHECK((*opened)->assign_topic_id(topic_id));
-    entry->topic_id = topic_id;
-    if (std::exchange(entry->is_new, false)) {
-        MOLDAU_LOG_INFO(logger, "Created log for partition {} in {}", partition, entry->path);
-    }
-    return *opened;
+    return open_entry(*entry);
 }
 
 Uuid LogManager::directory_id_of(const TopicPartition& partition) const {

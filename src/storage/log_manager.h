@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -93,11 +94,20 @@ class LogManager {
     // The log of a partition, opened if need be; nullptr when there is none.
     // Errors: KafkaStorageError when its directory is offline.
     Result<std::shared_ptr<Log>> get(const TopicPartition& partition);
-    // As get(); makes the log when missing, in `directory` or else in the one with the fewest logs.
+    // As get(); makes the log when missing, where it was placed, or else in `directory`, or else
+    // (an id that is not ours is no choice) in the log.dir with the fewest logs.
     // Errors: InconsistentTopicId.
     Result<std::shared_ptr<Log>> get_or_create(const TopicPartition& partition,
                                                const Uuid& topic_id,
                                                std::optional<Uuid> directory = std::nullopt);
+    // Chooses where a partition without a directory will have it, and makes nothing yet. Returns
+    // the id of the log.dir that holds, or will hold, the partition. Errors: KafkaStorageError.
+    Result<Uuid> place(const TopicPartition& partition, const Uuid& topic_id,
+                       std::optional<Uuid> directory = std::nullopt);
+    // Makes the directory where the partition was placed, with an empty log, and opens nothing: a
+    // partition that nobody uses costs no handle and hardly any memory. Nothing to do is success:
+    // it is there, or its place was given up.
+    Status make_directory(const TopicPartition& partition, const Uuid& topic_id);
     // The directory that holds the partition; kUnassignedDirectory when there is none.
     Uuid directory_id_of(const TopicPartition& partition) const;
 
@@ -106,8 +116,8 @@ class LogManager {
     // Renames to `-stray`: the partition belongs to no topic of this node. Never removed by itself.
     Status set_aside_stray(const TopicPartition& partition);
 
-    // New configuration for every open log of a topic.
-    void update_config(std::string_view topic);
+    // New configuration for every open log of these topics.
+    void update_configs(const std::set<std::string, std::less<>>& topics);
 
     // The logs of compacted topics that may have something to compact: those whose writing has gone
     // on to another segment since `first_dirty`. They are opened.
@@ -168,11 +178,14 @@ class LogManager {
     Status sync_recovered(Dir& dir);
     // Before files of the journal are used again.
     Status sync_journaled(Dir& dir, const Journal::Clients& clients);
+    // True for logs without a record, which stay unopened.
+    bool nothing_to_recover(Entry& entry, const JournalReplay& replay);
     EntryPtr find(const TopicPartition& partition) const;
     std::vector<EntryPtr> entries() const;
     std::vector<std::shared_ptr<Log>> open_logs() const;
-    Result<std::shared_ptr<Log>> open_entry(Entry& entry, bool clean);
+    Result<std::shared_ptr<Log>> open_entry(Entry& entry);
     Dir* choose_dir(std::optional<Uuid> directory) const REQUIRES(mutex_);
+    Result<EntryPtr> find_or_place(const TopicPartition& partition, std::optional<Uuid> directory);
     // Renames the partition's directory and forgets it. Returns the new path; empty: there was
     // none.
     Result<std::string> move_aside(const TopicPartition& partition, std::string_view suffix);

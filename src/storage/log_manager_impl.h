@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,24 +46,41 @@ struct LogManager::Dir {
         cause = why;
         return true;
     }
+    // What each checkpoint file holds; guarded by LogManager's checkpoint_mutex_.
+    struct Written {
+        bool valid = false;
+        size_t fingerprint = 0;
+        size_t count = 0;
+    };
+    std::map<std::string, Written> written;
     Mutex cause_mutex;
     std::optional<Error> cause GUARDED_BY(cause_mutex);
 };
 
 // One partition directory; its log is opened on first use.
 struct LogManager::Entry {
+    static inline std::atomic<uint64_t> next_serial{0};
+
     Entry(TopicPartition of, Dir* in, std::string at, bool fresh)
-        : partition(std::move(of)), dir(in), path(std::move(at)), is_new(fresh) {}
+        : partition(std::move(of)),
+          dir(in),
+          serial(next_serial++),
+          path(std::move(at)),
+          is_new(fresh),
+          needs_recovery(!fresh && !in->clean) {}
 
     const TopicPartition partition;
     Dir* const dir;
+    const uint64_t serial;  // never used twice
 
     Mutex mutex;
     std::string path GUARDED_BY(mutex);
     Uuid topic_id GUARDED_BY(mutex);
     std::shared_ptr<Log> log GUARDED_BY(mutex);
-    bool is_new GUARDED_BY(mutex) = false;
+    bool is_new GUARDED_BY(mutex);  // there is no directory yet
     bool removed GUARDED_BY(mutex) = false;
+    // Found after a crash and not looked at since.
+    bool needs_recovery GUARDED_BY(mutex);
     std::optional<LogGlance> glance GUARDED_BY(mutex);  // until the log opens
     // As the checkpoint files had them; what counts until the log is open.
     Offset recovery_point{0};
@@ -71,7 +89,10 @@ struct LogManager::Entry {
 
     // Of a log that is not open; nullptr when it cannot be judged.
     const LogGlance* glanced(runtime::FileSystem& files) REQUIRES(mutex);
-    Result<std::shared_ptr<Log>> open(LogManager& manager, bool clean) REQUIRES(mutex);
+    Result<std::shared_ptr<Log>> open(LogManager& manager) REQUIRES(mutex);
+    Status make_directory(LogManager& manager, const Uuid& of_topic) REQUIRES(mutex);
+    // Forgets the entry, or takes its directory offline. Returns what the caller is told.
+    Error creation_failed(LogManager& manager, const Error& cause) REQUIRES(mutex);
 };
 
 }  // namespace moldau::storage

@@ -29,23 +29,36 @@ class CountingFileSystem final : public runtime::ForwardingFileSystem {
                                                 runtime::OpenMode mode) override {
         data_opened_ += path.ends_with(kLogSuffix) ? 1 : 0;
         MOLDAU_TRY(auto file, ForwardingFileSystem::open(path, mode));
-        return std::make_unique<CountedFile>(std::move(file), open_);
+        return std::make_unique<CountedFile>(std::move(file), open_, synced_);
+    }
+
+    Status sync_directory(const std::string& path) override {
+        directories_synced_.insert(path);
+        return ForwardingFileSystem::sync_directory(path);
     }
 
     int data_opened_ = 0;
+    std::set<std::string> directories_synced_;
     std::atomic<int> open_{0};
+    std::atomic<int> synced_{0};
 
  private:
     class CountedFile final : public runtime::ForwardingFile {
      public:
-        CountedFile(std::unique_ptr<runtime::File> inner, std::atomic<int>& open)
-            : ForwardingFile(std::move(inner)), open_(open) {
+        CountedFile(std::unique_ptr<runtime::File> inner, std::atomic<int>& open,
+                    std::atomic<int>& synced)
+            : ForwardingFile(std::move(inner)), open_(open), synced_(synced) {
             ++open_;
         }
         ~CountedFile() override { --open_; }
+        Status sync() override {
+            ++synced_;
+            return ForwardingFile::sync();
+        }
 
      private:
         std::atomic<int>& open_;
+        std::atomic<int>& synced_;
     };
 };
 
@@ -101,6 +114,10 @@ class LogManagerTest : public ::testing::Test {
         EXPECT_TRUE(log) << log.error().message;
         return *log;
     }
+    void make_directory(const TopicPartition& partition) {
+        ASSERT_TRUE(manager_->place(partition, kTopic));
+        ASSERT_TRUE(manager_->make_directory(partition, kTopic));
+    }
     void append(Log& log, std::string_view value) {
         record::BatchBuilder builder;
         builder.append(clock_.wall_ms(), std::nullopt, value);
@@ -124,6 +141,104 @@ class LogManagerTest : public ::testing::Test {
     std::vector<std::string> failed_;
     std::unique_ptr<LogManager> manager_;
 };
+
+TEST_F(LogManagerTest, a_directory_made_in_advance_is_opened_and_synced_by_its_first_use) {
+    format(1);
+    start();
+    int synced = files_.synced_;
+    make_directory(kOrders);
+    EXPECT_EQ(files_.synced_, synced);
+    EXPECT_EQ(manager_->list().front().topic_id, kTopic);
+    int opened = files_.data_opened_;
+    auto log = create(kOrders);
+    append(*log, "a");
+    EXPECT_GT(files_.data_opened_, opened);
+    MutexLock lock(log->mutex());
+    ASSERT_TRUE(log->flush());
+    EXPECT_TRUE(files_.directories_synced_.contains(dir(0)));
+    EXPECT_TRUE(files_.directories_synced_.contains(dir(0) + "/orders-0"));
+    EXPECT_GE(files_.synced_, synced + 2);  // the data and partition.metadata
+}
+
+TEST_F(LogManagerTest, a_place_is_kept_until_the_directory_is_made_there) {
+    format(2);
+    start();
+    auto first = manager_->place(kOrders, kTopic);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(manager_->directory_id_of(kOrders), *first);
+    EXPECT_FALSE(files_.exists(dir(0) + "/orders-0") || files_.exists(dir(1) + "/orders-0"));
+    auto second = manager_->place({"orders", 1}, kTopic);
+    ASSERT_TRUE(second);
+    EXPECT_NE(*first, *second);
+    manager_->checkpoint_high_watermarks();
+    EXPECT_EQ(text(dir(0) + "/replication-offset-checkpoint"), "0\n0\n");
+    make_directory(kOrders);
+    EXPECT_EQ(manager_->directory_id_of(kOrders), *first);
+    // A topic may go before its directory came.
+    ASSERT_TRUE(manager_->remove({"orders", 1}));
+    EXPECT_EQ(manager_->directory_id_of({"orders", 1}), kUnassignedDirectory);
+    ASSERT_TRUE(manager_->make_directory({"orders", 1}, kTopic));
+    EXPECT_FALSE(files_.exists(dir(0) + "/orders-1") || files_.exists(dir(1) + "/orders-1"));
+    // Or another of its name may have come.
+    ASSERT_TRUE(manager_->place({"orders", 1}, Uuid{7, 7}));
+    ASSERT_TRUE(manager_->make_directory({"orders", 1}, kTopic));
+    EXPECT_FALSE(files_.exists(dir(0) + "/orders-1") || files_.exists(dir(1) + "/orders-1"));
+    EXPECT_TRUE(failed_.empty());
+}
+
+TEST_F(LogManagerTest, logs_without_a_record_stay_unopened_after_a_crash) {
+    format(1);
+    start();
+    for (int i = 0; i < 20; ++i) {
+        make_directory({"idle", i});
+    }
+    append(*create(kOrders), "a");
+    manager_.reset();  // no clean stop
+    files_.data_opened_ = 0;
+    start();
+    EXPECT_EQ(files_.data_opened_, 1);
+    auto log = manager_->get({"idle", 3});
+    ASSERT_TRUE(log);
+    append(**log, "b");
+    EXPECT_EQ((*log)->log_end_offset(), Offset(1));
+}
+
+TEST_F(LogManagerTest, a_partition_metadata_file_cut_off_by_a_crash_is_written_again) {
+    format(1);
+    for (std::string_view rest : {"", "vers", "version: 0\ntopic_id: AAAA"}) {
+        start();
+        make_directory(kOrders);
+        std::string path = dir(0) + "/orders-0/partition.metadata";
+        std::string whole = text(path);
+        ASSERT_TRUE(files_.replace_file(path, rest));
+        start();
+        EXPECT_EQ(create(kOrders)->topic_id(), kTopic) << rest;
+        EXPECT_EQ(text(path), whole);
+        ASSERT_TRUE(manager_->remove(kOrders));
+    }
+}
+
+TEST_F(LogManagerTest, a_checkpoint_is_written_only_when_something_in_it_changed) {
+    format(1);
+    start();
+    auto log = create(kOrders);
+    append(*log, "a");
+    manager_->checkpoint_high_watermarks();
+    EXPECT_EQ(text(dir(0) + "/replication-offset-checkpoint"), "0\n1\norders 0 1\n");
+    int synced = files_.synced_;
+    manager_->checkpoint_high_watermarks();
+    EXPECT_EQ(files_.synced_, synced);
+    append(*log, "b");
+    manager_->checkpoint_high_watermarks();
+    EXPECT_EQ(text(dir(0) + "/replication-offset-checkpoint"), "0\n1\norders 0 2\n");
+    // Another partition in the place of one that had the same offset.
+    make_directory({"idle", 0});
+    manager_->checkpoint_high_watermarks();
+    ASSERT_TRUE(manager_->remove({"idle", 0}));
+    make_directory({"other", 0});
+    manager_->checkpoint_high_watermarks();
+    EXPECT_EQ(text(dir(0) + "/replication-offset-checkpoint"), "0\n2\norders 0 2\nother 0 0\n");
+}
 
 TEST_F(LogManagerTest, logs_survive_a_clean_stop_with_their_offsets_and_ids) {
     format(1);

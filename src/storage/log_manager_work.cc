@@ -14,6 +14,14 @@ runtime::Logger logger("kafka.log.LogManager");
 
 constexpr size_t kNameBytesMax = 255;
 
+// Spreads the two over all bits (the finaliser of splitmix64).
+size_t mix(uint64_t a, int64_t b) {
+    uint64_t x = a * 0x9e3779b97f4a7c15ULL + static_cast<uint64_t>(b);
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
 Offset recovery_point_of(const Log& log) {
     return log.recovery_point();
 }
@@ -61,6 +69,13 @@ Result<std::string> LogManager::move_aside(const TopicPartition& partition,
     }
     MutexLock lock(entry->mutex);
     if (entry->removed) {
+        return std::string();
+    }
+    if (entry->is_new) {
+        entry->removed = true;
+        MutexLock map_lock(mutex_);
+        entries_.erase(partition);
+        --entry->dir->log_count;
         return std::string();
     }
     std::string path = runtime::join_path(
@@ -129,25 +144,30 @@ void LogManager::remove_deleted() {
     }
 }
 
-void LogManager::update_config(std::string_view topic) {
-    auto config = options_.config_of(topic);
+void LogManager::update_configs(const std::set<std::string, std::less<>>& topics) {
+    std::map<std::string_view, std::shared_ptr<const config::LogConfig>> configs;
+    for (const std::string& topic : topics) {
+        configs.emplace(topic, options_.config_of(topic));
+    }
     for (const auto& log : open_logs()) {
-        if (log->topic_partition().topic == topic) {
+        auto config = configs.find(log->topic_partition().topic);
+        if (config != configs.end()) {
             MutexLock lock(log->mutex());
-            log->set_config(config);
+            log->set_config(config->second);
         }
     }
 }
 
 Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
                                     Offset Entry::* of_entry) {
-    OffsetCheckpoint offsets;
-    for (const EntryPtr& entry : entries()) {
+    std::vector<std::pair<EntryPtr, Offset>> found;
+    size_t fingerprint = 0;
+    for (EntryPtr& entry : entries()) {
         if (entry->dir != &dir) {
             continue;
         }
         MutexLock lock(entry->mutex);
-        if (entry->removed) {
+        if (entry->removed || entry->is_new) {
             continue;
         }
         Offset offset = entry.get()->*of_entry;
@@ -157,11 +177,25 @@ Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of
         }
         // Zero is what an absent line means, except that Kafka writes every high watermark.
         if (offset.value() > 0 || file != kLogStartOffsetCheckpoint) {
-            offsets[entry->partition] = offset;
+            // A sum, because the order of the entries is that of a hash table.
+            fingerprint += mix(entry->serial, offset.value());
+            found.emplace_back(std::move(entry), offset);
         }
     }
     MutexLock lock(checkpoint_mutex_);
-    return write_offset_checkpoint(files_, runtime::join_path(dir.path, file), offsets);
+    // Most partitions of a large node are idle: a file as it was is not written again.
+    Dir::Written& written = dir.written[std::string(file)];
+    if (written.valid && written.fingerprint == fingerprint && written.count == found.size()) {
+        return {};
+    }
+    OffsetCheckpoint offsets;
+    for (const auto& [entry, offset] : found) {
+        offsets.emplace(entry->partition, offset);
+    }
+    written.valid = false;
+    MOLDAU_CHECK(write_offset_checkpoint(files_, runtime::join_path(dir.path, file), offsets));
+    written = {true, fingerprint, found.size()};
+    return {};
 }
 
 void LogManager::write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
@@ -276,7 +310,7 @@ std::vector<std::shared_ptr<Log>> LogManager::compacted_logs(
             continue;
         }
         MutexLock lock(entry->mutex);
-        if (entry->removed || entry->dir->is_offline()) {
+        if (entry->removed || entry->is_new || entry->dir->is_offline()) {
             continue;
         }
         if (entry->log == nullptr) {
@@ -284,7 +318,7 @@ std::vector<std::shared_ptr<Log>> LogManager::compacted_logs(
             if (glance == nullptr ||
                 glance->last_base <=
                     std::max(first_dirty(entry->partition), entry->log_start_offset) ||
-                !entry->open(*this, entry->dir->clean)) {
+                !entry->open(*this)) {
                 continue;
             }
         }
@@ -300,7 +334,7 @@ bool LogManager::holds(const TopicPartition& partition, std::string_view dir) co
 
 bool LogManager::retention_due(Entry& entry, TimestampMs now) {
     MutexLock lock(entry.mutex);
-    if (entry.removed || entry.dir->is_offline()) {
+    if (entry.removed || entry.is_new || entry.dir->is_offline()) {
         return false;
     }
     if (entry.log != nullptr) {
@@ -318,7 +352,7 @@ void LogManager::apply_retention() {
         if (!retention_due(*entry, now)) {
             continue;
         }
-        auto log = open_entry(*entry, entry->dir->clean);
+        auto log = open_entry(*entry);
         if (!log) {
             continue;
         }

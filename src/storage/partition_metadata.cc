@@ -1,17 +1,31 @@
 #include "storage/partition_metadata.h"
 
+#include <algorithm>
+
 #include "runtime/file_system.h"
 
 namespace moldau::storage {
 
 namespace {
 
-constexpr std::string_view kFileName = "partition.metadata";
+std::string content_for(const Uuid& topic_id) {
+    return fmt::format("version: 0\ntopic_id: {}", topic_id);
+}
+
+// Written, but not yet all of it on the device when the power went: nothing, a part, or zeros.
+bool is_cut_off(std::string_view text) {
+    static const std::string whole = content_for(Uuid{1, 1});
+    constexpr size_t kFixedBytes = std::string_view("version: 0\ntopic_id: ").size();
+    size_t fixed = std::min(text.size(), kFixedBytes);
+    return text.find_first_not_of('\0') == std::string_view::npos ||
+           (text.size() < whole.size() &&
+            text.substr(0, fixed) == std::string_view(whole).substr(0, fixed));
+}
 
 }  // namespace
 
 Result<Uuid> read_partition_metadata(runtime::FileSystem& files, const std::string& dir) {
-    std::string path = runtime::join_path(dir, kFileName);
+    std::string path = runtime::join_path(dir, kPartitionMetadata);
     auto content = files.read_file(path);
     if (!content) {
         if (runtime::is_missing(content.error())) {
@@ -22,8 +36,8 @@ Result<Uuid> read_partition_metadata(runtime::FileSystem& files, const std::stri
     constexpr std::string_view kVersionLine = "version: 0";
     constexpr std::string_view kTopicKey = "topic_id: ";
     std::string_view text = content->view();
-    // A crash may leave the file empty; the first append writes it again.
-    if (text.empty()) {
+    // The first use writes it again.
+    if (is_cut_off(text)) {
         return kZeroUuid;
     }
     bool version = false;
@@ -52,8 +66,16 @@ Result<Uuid> read_partition_metadata(runtime::FileSystem& files, const std::stri
 
 Status write_partition_metadata(runtime::FileSystem& files, const std::string& dir,
                                 const Uuid& topic_id) {
-    return files.replace_file(runtime::join_path(dir, kFileName),
-                              fmt::format("version: 0\ntopic_id: {}", topic_id));
+    return files.replace_file(runtime::join_path(dir, kPartitionMetadata), content_for(topic_id));
+}
+
+Status write_first_partition_metadata(runtime::FileSystem& files, const std::string& dir,
+                                      const Uuid& topic_id) {
+    std::string content = content_for(topic_id);
+    MOLDAU_TRY(auto file,
+               files.open(runtime::join_path(dir, kPartitionMetadata), runtime::OpenMode::Create));
+    return file->write(std::span(reinterpret_cast<const uint8_t*>(content.data()), content.size()),
+                       0);
 }
 
 }  // namespace moldau::storage
