@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/time.h"
 #include "config/server_config.h"
 
 namespace moldau::runtime {
@@ -38,6 +39,9 @@ class ReplicaManager;
 struct Broker {
     int32_t node_id = -1;
     std::string cluster_id;
+    // A produce waits at least this long for the device, however short its timeout_ms: Kafka's time
+    // limit is for followers alone and starts after the leader's own write.
+    Duration device_wait_min = std::chrono::seconds(1);
     // The finalized kraft.version, which lives in control records and not in the image.
     std::atomic<int16_t> kraft_version{0};
     // Of the present registration with the controller; -1 before the first.

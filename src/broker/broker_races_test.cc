@@ -346,7 +346,9 @@ TEST_F(RunningBroker, a_log_that_cannot_be_opened_is_told_to_who_asks) {
 
 class FlushingBroker : public RunningBroker {
  protected:
-    FlushingBroker() : RunningBroker({{"log.flush.interval.messages", "1"}}) {}
+    FlushingBroker() : RunningBroker({{"log.flush.interval.messages", "1"}}) {
+        server_->broker().device_wait_min = Duration(0);
+    }
 };
 
 // 1. A produce waits for its flush. 2. Its deadline answers it. 3. The flush ends and tells it.
@@ -371,6 +373,19 @@ TEST_F(FlushingBroker, a_flush_that_ends_after_the_deadline_finds_the_produce_an
     ASSERT_TRUE(next);
     EXPECT_EQ(next->responses[0].partition_responses[0].error_code, 0);
     EXPECT_EQ(next->responses[0].partition_responses[0].base_offset, 3);
+}
+
+// Kafka's limit does not count the leader's own write: a produce without time to wait was refused
+// with RequestTimedOut although its records were there.
+TEST_F(FlushingBroker, a_produce_without_time_to_wait_is_told_of_its_own_write) {
+    create_topic("orders", kOrders, 1);
+    server_->broker().device_wait_min = std::chrono::hours(1);
+    RawClient client(port_);
+    for (int16_t acks : {int16_t{1}, int16_t{-1}}) {
+        auto told = client.ask<protocol::ProduceResponse>(produce_of(0, acks, 0), kProduceVersion);
+        ASSERT_TRUE(told);
+        EXPECT_EQ(told->responses[0].partition_responses[0].error_code, 0);
+    }
 }
 
 // Deadlines of a millisecond against flushes that take about as long: every produce is answered

@@ -386,7 +386,8 @@ void run(Broker& broker, Progress progress) {
     if (progress.awaited.empty()) {
         return answer(broker, request, response, message->acks);
     }
-    Duration timeout = milliseconds(std::max(message->timeout_ms, 0));
+    Duration timeout =
+        std::max<Duration>(milliseconds(message->timeout_ms), broker.device_wait_min);
     int16_t acks = message->acks;
     std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), acks,
                                      std::move(progress.awaited))

@@ -2,8 +2,9 @@
 // Behaviour: partitions are appended in request order, each on its own: one failure spares the
 // others. acks=0 gets no answer, and a closed connection when anything failed; acks=1 is answered
 // when the append is durable here, acks=-1 when the high watermark has passed it, which waits for
-// the same, or after timeout_ms with RequestTimedOut (the records stay). Transactions are not
-// served: a transactional batch is refused with InvalidTxnState.
+// the same. After timeout_ms, but no less than Broker::device_wait_min, the answer is
+// RequestTimedOut, and the records stay. Transactions are not served: a transactional batch is
+// refused with InvalidTxnState.
 // Version notes: v7 zstd (KIP-110); v8 errors of single records (KIP-467); v10 leader hints
 // (KIP-951); v13 topic ids (KIP-516).
 #pragma once
