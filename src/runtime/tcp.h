@@ -95,7 +95,7 @@ class FrameHandler {
 
 struct StreamOptions {
     int32_t frame_bytes_max = 100 * 1024 * 1024;
-    // Shared by many streams: the output that sockets have refused for now. Outlives the stream.
+    // Shared by many streams: the output that sockets have not taken yet. Outlives the stream.
     std::atomic<int64_t>* unsent_bytes = nullptr;
 };
 
