@@ -66,9 +66,7 @@ void Producer::close(Duration timeout) {
         core_.abandon({ErrorCode::NetworkException, "Producer is closed forcefully."});
         left = core_.take_completed();
     }
-    for (ProducerCore::Completed& completed : left) {
-        completed.done(std::move(completed.outcome));
-    }
+    deliver(std::move(left));
     std::mutex done_mutex;
     std::condition_variable done;
     bool stopped = false;
@@ -246,18 +244,24 @@ void Producer::poll() {
     if (wish) {
         client_.request_update();
     }
-    if (!completed.empty()) {
-        for (ProducerCore::Completed& one : completed) {
-            one.done(std::move(one.outcome));
-        }
-    }
-    // Waiters may hope for memory, for everything to be done, or for both.
-    changed_.notify_all();
+    deliver(std::move(completed));
     if (next == MonotonicTime::max()) {
         timer_.cancel();
     } else {
         timer_ = client_.loop().schedule_at(next, [this] { poll(); });
     }
+}
+
+void Producer::deliver(std::vector<ProducerCore::Completed> outcomes) {
+    for (ProducerCore::Completed& outcome : outcomes) {
+        outcome.done(std::move(outcome.outcome));
+    }
+    {
+        MutexLock lock(mutex_);
+        core_.delivered(outcomes.size());
+    }
+    // Waiters may hope for memory, for everything to be done, or for both.
+    changed_.notify_all();
 }
 
 void Producer::start(ProducerCore::Call call) {

@@ -33,7 +33,8 @@ class Producer {
     // after 60000 ms.", InvalidTopic "Invalid topics: [x]", MessageTooLarge, RequestTimedOut
     // "Failed to allocate memory within the configured max blocking time 60000 ms."
     Status send(ProducerRecord record, Delivery done);
-    // Waits until everything sent so far was delivered or has failed.
+    // Waits until everything sent so far was delivered or has failed, and each Delivery has run.
+    // Not from within a Delivery.
     void flush();
     // Flushes for at most `timeout`, then fails what is left.
     void close(Duration timeout);
@@ -47,6 +48,7 @@ class Producer {
     Result<int32_t> partition_count(const std::string& topic, MonotonicTime deadline);
     void wake();
     void poll();  // on the loop
+    void deliver(std::vector<ProducerCore::Completed> outcomes);
     void start(ProducerCore::Call call);
     void ask_producer_id();
 

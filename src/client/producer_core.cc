@@ -404,6 +404,11 @@ MonotonicTime ProducerCore::next_timeout(MonotonicTime now) const {
     return earliest;
 }
 
+std::vector<ProducerCore::Completed> ProducerCore::take_completed() {
+    undelivered_ += completed_.size();
+    return std::exchange(completed_, {});
+}
+
 bool ProducerCore::needs_producer_id() const {
     return config_.idempotent && producer_id_ < 0 && outstanding_ > 0;
 }

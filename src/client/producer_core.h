@@ -90,20 +90,21 @@ class ProducerCore {
     // Fails batches that waited longer than the delivery time-out.
     void expire(MonotonicTime now);
     // Everything appended so far is due at once.
-    void flush() { flushing_ = true; }
+    void flush() { flushing_ = outstanding_ > 0; }
     // When take_calls or expire would have something new to do.
     MonotonicTime next_timeout(MonotonicTime now) const;
 
-    // Effects.
-    std::vector<Completed> take_completed() { return std::exchange(completed_, {}); }
+    // Effects. Who takes outcomes tells their owners, and then says so by delivered().
+    std::vector<Completed> take_completed();
+    void delivered(size_t count) { undelivered_ -= count; }
     bool needs_producer_id() const;
     void set_producer_id(int64_t producer_id, int16_t producer_epoch);
     // Leaders are missing or wrong.
     bool take_metadata_wish() { return std::exchange(metadata_wish_, false); }
 
     size_t buffered_bytes() const { return buffered_bytes_; }
-    // Nothing waits and nothing is in flight.
-    bool idle() const { return outstanding_ == 0; }
+    // Nothing waits, nothing is in flight, and every owner has heard of his record.
+    bool idle() const { return outstanding_ == 0 && completed_.empty() && undelivered_ == 0; }
     // Fails all that is left, for a producer that closes without waiting.
     void abandon(const Error& error);
 
@@ -157,6 +158,7 @@ class ProducerCore {
     uint64_t next_id_ = 1;
     size_t buffered_bytes_ = 0;
     size_t outstanding_ = 0;  // batches
+    size_t undelivered_ = 0;  // records whose outcome was taken
     bool flushing_ = false;
     bool metadata_wish_ = false;
 };
