@@ -66,6 +66,8 @@ struct BrokerServer::Impl {
           disk(kDiskThreads),
           coordinator_loop("coordinators"),
           apis(broker) {}
+    // What the pool runs works on the parts that are destroyed before it.
+    ~Impl() { disk.stop(); }
 
     Status open_logs();
     void make_parts();
