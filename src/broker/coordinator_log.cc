@@ -35,15 +35,16 @@ Result<Bytes> PartitionLog::read(int32_t partition, Offset from, int32_t bytes_m
 Result<CoordinatorLog::Appended> PartitionLog::append(int32_t partition, LeaderEpoch epoch,
                                                       const Bytes& batch) {
     MOLDAU_TRY(auto found, find(partition));
-    if (found->leader_epoch() != epoch) {
-        return fail(ErrorCode::NotLeaderOrFollower, "leadership changed: partition={}-{} epoch={}",
-                    topic_, partition, epoch);
-    }
-    AppendRequest request;
-    request.origin = record::AppendOrigin::Coordinator;
-    auto outcome = found->append(batch, request);
+    auto outcome = found->append(
+        batch, {.origin = record::AppendOrigin::Coordinator, .current_leader_epoch = epoch});
     if (!outcome) {
-        return std::unexpected(std::move(outcome).error().error);
+        Error& error = outcome.error().error;
+        // A coordinator knows leaders that changed, and nothing of epochs in requests.
+        if (error.code == ErrorCode::FencedLeaderEpoch ||
+            error.code == ErrorCode::UnknownLeaderEpoch) {
+            error.code = ErrorCode::NotLeaderOrFollower;
+        }
+        return std::unexpected(std::move(error));
     }
     return Appended{outcome->log.log_end_offset, outcome->committed};
 }

@@ -212,6 +212,23 @@ void Partition::begin_leadership() {
 
 Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_epoch,
                                      bool may_wait) {
+    MOLDAU_CHECK(check_leadership(current_leader_epoch));
+    if (!leader_) [[unlikely]] {
+        if (log_ == nullptr && !may_wait) {
+            return fail(storage::would_wait());
+        }
+        MOLDAU_CHECK(ensure_open());
+        MOLDAU_CHECK(check_leadership(current_leader_epoch));
+        if (!leader_) {
+            begin_leadership();
+            MutexLock log_lock(log_->mutex());
+            log_->set_high_watermark(leader_->high_watermark());
+        }
+    }
+    return log_.get();
+}
+
+Status Partition::check_leadership(std::optional<LeaderEpoch> current_leader_epoch) const {
     LeaderEpoch epoch = registration_.leader_epoch;
     if (current_leader_epoch && *current_leader_epoch < epoch) {
         return fail(ErrorCode::FencedLeaderEpoch,
@@ -223,26 +240,11 @@ Result<storage::Log*> Partition::led(std::optional<LeaderEpoch> current_leader_e
                     "leader epoch is not known here yet: partition={} requested={} current={}",
                     topic_partition_, *current_leader_epoch, epoch);
     }
-    if (leader_id_ != context_.local) {
+    if (stopped_ || leader_id_ != context_.local) {
         return fail(ErrorCode::NotLeaderOrFollower, "not the leader: partition={} leader={}",
                     topic_partition_, leader_id_);
     }
-    if (!leader_) [[unlikely]] {
-        if (log_ == nullptr && !may_wait) {
-            return fail(storage::would_wait());
-        }
-        MOLDAU_CHECK(ensure_open());
-        if (stopped_ || leader_id_ != context_.local) {
-            return fail(ErrorCode::NotLeaderOrFollower, "not the leader: partition={} leader={}",
-                        topic_partition_, leader_id_);
-        }
-        if (!leader_) {
-            begin_leadership();
-            MutexLock log_lock(log_->mutex());
-            log_->set_high_watermark(leader_->high_watermark());
-        }
-    }
-    return log_.get();
+    return {};
 }
 
 std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes& records,
@@ -253,7 +255,7 @@ std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes
     };
     Aftermath after;
     MutexLock lock(mutex_);
-    auto led_log = led(std::nullopt, request.may_wait);
+    auto led_log = led(request.current_leader_epoch, request.may_wait);
     if (!led_log) {
         return refuse(std::move(led_log).error());
     }

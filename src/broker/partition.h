@@ -102,6 +102,8 @@ struct PartitionRead {
 
 struct AppendRequest {
     record::AppendOrigin origin = record::AppendOrigin::Client;
+    // The epoch that the writer believes in; none: not checked.
+    std::optional<LeaderEpoch> current_leader_epoch;
     // acks=-1: refused while the in-sync set is below min.insync.replicas.
     bool all_replicas = true;
     // Otherwise storage::would_wait() is the answer when the log is not open: then open().
@@ -220,6 +222,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     // The open log, when this broker leads and the reader's epoch is ours.
     Result<storage::Log*> led(std::optional<LeaderEpoch> current_leader_epoch, bool may_wait = true)
         REQUIRES(mutex_);
+    // This broker leads, and the reader's epoch is ours.
+    Status check_leadership(std::optional<LeaderEpoch> current_leader_epoch) const REQUIRES(mutex_);
     void begin_leadership() REQUIRES(mutex_);
     void submit_proposal() REQUIRES(mutex_);
     // The log's journal or a sync has made more of it durable.

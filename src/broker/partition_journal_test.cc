@@ -1,74 +1,21 @@
 // A Partition whose log has a journal: who waits for the device, and who does not.
 #include <future>
 
-#include <gtest/gtest.h>
-
-#include "broker/partition.h"
-#include "record/builder.h"
-#include "runtime/clock.h"
-#include "runtime/disk_pool.h"
-#include "runtime/logging.h"
-#include "runtime/memory_file_system.h"
-#include "storage/log_manager.h"
+#include "broker/partition_fixture.h"
 
 namespace moldau::broker {
 namespace {
 
-constexpr BrokerId kLocal{1};
-
-class CountingWaiter final : public FetchWaiter {
- public:
-    using FetchWaiter::FetchWaiter;
-    int fired = 0;
-
- private:
-    void fire() override { ++fired; }
-};
-
-class PartitionJournalTest : public testing::Test {
+class PartitionJournalTest : public PartitionFixture {
  protected:
-    PartitionJournalTest() {
-        runtime::set_log_level("root", runtime::LogLevel::Off);
-        EXPECT_TRUE(files_.create_directories("/logs"));
-        storage::MetaProperties properties;
-        properties.cluster_id = "cluster";
-        properties.node_id = kLocal;
-        properties.directory_id = Uuid{1, 200};
-        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties, 0));
-        storage::LogManagerOptions options;
-        options.dirs = {"/logs"};
-        options.node_id = kLocal;
-        options.config_of = [this](std::string_view) {
-            return std::make_shared<const config::LogConfig>(config_);
-        };
-        options.journal = storage::JournalSettings{.write_through_bytes = 10'000};
-        auto opened = storage::LogManager::open(files_, clock_, std::move(options));
-        EXPECT_TRUE(opened) << opened.error().message;
-        logs_ = std::move(*opened);
-        EXPECT_TRUE(logs_->load());
-        journal_ = logs_->journal("/logs");
+    PartitionJournalTest()
+        : PartitionFixture(storage::JournalSettings{.write_through_bytes = 10'000}) {
         journal_->prepare_file();
-        context_ = {
-            .local = kLocal,
-            .logs = logs_.get(),
-            .clock = &clock_,
-            .disk = &disk_,
-            .propose = [](std::shared_ptr<Partition>, replication::IsrProposal) {},
-        };
-        partition_ = std::make_shared<Partition>(context_, TopicPartition{"orders", 0}, Uuid{3, 4});
     }
-    ~PartitionJournalTest() override { disk_.stop(); }
 
-    void lead() {
-        partition_->metadata_changed(
-            kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
-            kUnassignedDirectory);
-        ASSERT_TRUE(partition_->offsets(std::nullopt));
-    }
+    void lead() { ASSERT_TRUE(PartitionFixture::lead(0)); }
     AppendOutcome append(std::string_view value) {
-        record::BatchBuilder builder;
-        builder.append(clock_.wall_ms(), std::nullopt, value);
-        auto appended = partition_->append(builder.build(), {});
+        auto appended = PartitionFixture::append(value);
         EXPECT_TRUE(appended) << appended.error().error.message;
         return appended ? *appended : AppendOutcome{};
     }
@@ -85,14 +32,7 @@ class PartitionJournalTest : public testing::Test {
     }
     Offset watermark() { return partition_->offsets(std::nullopt)->high_watermark; }
 
-    runtime::MemoryFileSystem files_;
-    runtime::ManualClock clock_;
-    runtime::DiskPool disk_{1};
-    config::LogConfig config_;
-    std::unique_ptr<storage::LogManager> logs_;
-    storage::Journal* journal_ = nullptr;
-    PartitionContext context_;
-    std::shared_ptr<Partition> partition_;
+    storage::Journal* journal_ = logs_->journal("/logs");
 };
 
 TEST_F(PartitionJournalTest, an_append_is_acknowledged_and_seen_once_the_journal_has_it) {
@@ -190,10 +130,7 @@ TEST_F(PartitionJournalTest, a_journal_that_fails_takes_the_directory_down_and_t
     ASSERT_TRUE(outcome);
     EXPECT_EQ(outcome->error().code, ErrorCode::KafkaStorageError);
     EXPECT_FALSE(logs_->directories().front().online);
-    record::BatchBuilder builder;
-    builder.append(clock_.wall_ms(), std::nullopt, "b");
-    EXPECT_EQ(partition_->append(builder.build(), {}).error().error.code,
-              ErrorCode::KafkaStorageError);
+    EXPECT_EQ(PartitionFixture::append("b").error().error.code, ErrorCode::KafkaStorageError);
 }
 
 TEST_F(PartitionJournalTest, a_group_answers_in_one_go_however_many_appends_it_has) {

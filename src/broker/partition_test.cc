@@ -3,102 +3,12 @@
 #include <future>
 #include <thread>
 
-#include <gtest/gtest.h>
-
-#include "record/builder.h"
-#include "runtime/clock.h"
-#include "runtime/disk_pool.h"
-#include "runtime/logging.h"
-#include "runtime/memory_file_system.h"
-#include "storage/log_manager.h"
+#include "broker/partition_fixture.h"
 
 namespace moldau::broker {
 namespace {
 
-const Uuid kTopic{11, 22};
-constexpr BrokerId kLocal{1};
-constexpr BrokerId kOther{2};
-
-class CountingWaiter final : public FetchWaiter {
- public:
-    using FetchWaiter::FetchWaiter;
-    int fired = 0;
-
- private:
-    void fire() override { ++fired; }
-};
-
-class PartitionTest : public testing::Test {
- protected:
-    PartitionTest() {
-        runtime::set_log_level("root", runtime::LogLevel::Off);
-        EXPECT_TRUE(files_.create_directories("/logs"));
-        storage::MetaProperties properties;
-        properties.cluster_id = "cluster";
-        properties.node_id = kLocal;
-        properties.directory_id = Uuid{1, 200};
-        EXPECT_TRUE(storage::write_meta_properties(files_, "/logs", properties, 0));
-        storage::LogManagerOptions options;
-        options.dirs = {"/logs"};
-        options.node_id = kLocal;
-        options.config_of = [this](std::string_view) {
-            return std::make_shared<const config::LogConfig>(config_);
-        };
-        auto opened = storage::LogManager::open(files_, clock_, std::move(options));
-        EXPECT_TRUE(opened) << opened.error().message;
-        logs_ = std::move(*opened);
-        EXPECT_TRUE(logs_->load());
-        context_ = {
-            .local = kLocal,
-            .logs = logs_.get(),
-            .clock = &clock_,
-            .disk = &disk_,
-            .propose = [this](std::shared_ptr<Partition>,
-                              replication::IsrProposal) { ++proposals_; },
-        };
-        partition_ = std::make_shared<Partition>(context_, TopicPartition{"orders", 0}, kTopic);
-    }
-
-    // A flush under way holds its partition, and a partition needs its log manager.
-    ~PartitionTest() override { disk_.stop(); }
-
-    // Leads and is open.
-    Status lead(int32_t epoch, std::vector<BrokerId> replicas = {kLocal},
-                std::vector<BrokerId> isr = {kLocal}) {
-        partition_->metadata_changed(kLocal,
-                                     {.replicas = replicas,
-                                      .isr = isr,
-                                      .leader_epoch = LeaderEpoch(epoch),
-                                      .partition_epoch = ++partition_epoch_},
-                                     kUnassignedDirectory);
-        auto opened = partition_->offsets(std::nullopt);
-        return opened ? Status() : fail(opened.error());
-    }
-    auto append(std::string_view value) {
-        record::BatchBuilder builder;
-        builder.append(clock_.wall_ms(), std::nullopt, value);
-        return partition_->append(builder.build(), {});
-    }
-    auto read(int64_t from, std::optional<int32_t> epoch = std::nullopt) {
-        ReadRequest request;
-        request.fetch_offset = Offset(from);
-        request.bytes_max = 1 << 20;
-        if (epoch) {
-            request.current_leader_epoch = LeaderEpoch(*epoch);
-        }
-        return partition_->read(request);
-    }
-
-    runtime::MemoryFileSystem files_;
-    runtime::ManualClock clock_;
-    runtime::DiskPool disk_{1};
-    config::LogConfig config_;
-    std::unique_ptr<storage::LogManager> logs_;
-    PartitionContext context_;
-    std::shared_ptr<Partition> partition_;
-    int32_t partition_epoch_ = 0;
-    int proposals_ = 0;
-};
+class PartitionTest : public PartitionFixture {};
 
 TEST_F(PartitionTest, an_append_with_one_replica_is_committed_and_readable_at_once) {
     ASSERT_TRUE(lead(0));
@@ -206,6 +116,17 @@ TEST_F(PartitionTest, a_followers_fetch_moves_the_watermark_and_releases_the_pro
     EXPECT_TRUE(*outcome);
     EXPECT_EQ(heard, Offset(1));
     EXPECT_EQ(partition_->offsets(std::nullopt)->high_watermark, Offset(1));
+}
+
+TEST_F(PartitionTest, who_writes_under_another_epoch_is_told_which_way) {
+    ASSERT_TRUE(lead(5));
+    auto append_as = [&](int32_t epoch) {
+        return partition_->append(batch_of("a"), {.current_leader_epoch = LeaderEpoch(epoch)});
+    };
+    EXPECT_EQ(append_as(4).error().error.code, ErrorCode::FencedLeaderEpoch);
+    EXPECT_EQ(append_as(6).error().error.code, ErrorCode::UnknownLeaderEpoch);
+    ASSERT_TRUE(append_as(5));
+    EXPECT_EQ(partition_->offsets(std::nullopt)->log_end_offset, Offset(1));
 }
 
 // A forged fetch: with its epoch the stranger may be one of a coming assignment, without one it is
@@ -327,9 +248,7 @@ TEST_F(PartitionTest, who_must_not_wait_is_told_that_the_log_is_not_open) {
         kLocal, {.replicas = {kLocal}, .isr = {kLocal}, .leader_epoch = LeaderEpoch(0)},
         kUnassignedDirectory);
     EXPECT_FALSE(partition_->is_open());
-    record::BatchBuilder builder;
-    builder.append(clock_.wall_ms(), std::nullopt, "a");
-    Bytes batch = builder.build();
+    Bytes batch = batch_of("a");
     auto appended = partition_->append(batch, {.may_wait = false});
     ASSERT_FALSE(appended);
     EXPECT_TRUE(storage::is_would_wait(appended.error().error));
