@@ -11,11 +11,15 @@
 
 #include "broker/broker_server.h"
 #include "broker/raw_client.h"
+#include "broker/replica_manager.h"
 #include "broker/socket_server.h"
+#include "protocol/messages/delete_records.h"
+#include "protocol/messages/describe_producers.h"
 #include "protocol/messages/fetch.h"
 #include "protocol/messages/join_group.h"
 #include "protocol/messages/offset_commit.h"
 #include "protocol/messages/offset_fetch.h"
+#include "protocol/messages/offset_for_leader_epoch.h"
 #include "protocol/messages/produce.h"
 #include "quorum/controller_channel.h"
 #include "record/builder.h"
@@ -342,6 +346,49 @@ TEST_F(RunningBroker, a_log_that_cannot_be_opened_is_told_to_who_asks) {
     ASSERT_TRUE(fetched);
     EXPECT_EQ(fetched->responses[0].partitions[0].error_code,
               to_wire(ErrorCode::KafkaStorageError));
+}
+
+// While every thread of the disk pool is busy, the loop passes such requests on and serves the
+// next, which shows in the log of another partition; theirs is still closed.
+TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
+    constexpr int32_t kBefore = 4;
+    create_topic("orders", kOrders, 2);
+    RawClient client(port_);
+    ASSERT_TRUE(client.ask<protocol::ProduceResponse>(produce_of(1), kProduceVersion));
+    std::promise<void> released;
+    std::shared_future<void> release = released.get_future().share();
+    for (int i = 0; i < 64; ++i) {
+        server_->broker().disk->submit([release] { release.wait(); });
+    }
+    protocol::DeleteRecordsRequest deletion;
+    deletion.timeout_ms = kForeverMs;
+    deletion.topics.emplace_back().name = "orders";
+    deletion.topics[0].partitions.emplace_back().offset = 0;
+    protocol::OffsetForLeaderEpochRequest epochs;
+    epochs.replica_id = -1;
+    epochs.topics.emplace_back().topic = "orders";
+    epochs.topics[0].partitions.emplace_back().current_leader_epoch = -1;
+    protocol::DescribeProducersRequest producers;
+    producers.topics.emplace_back().name = "orders";
+    producers.topics[0].partition_indexes = {0};
+    Buffer all;
+    all.append(frame_of(deletion, 1, kBefore + 0).span());
+    all.append(frame_of(epochs, 3, kBefore + 1).span());
+    all.append(frame_of(producers, 0, kBefore + 2, true).span());
+    all.append(frame_of(produce_of(1, 1), kProduceVersion, kBefore + 3).span());
+    ASSERT_TRUE(client.send(all.span()));
+    auto partition = [&](int32_t index) {
+        return server_->broker().replicas->find("orders", index);
+    };
+    while (partition(1)->offsets(std::nullopt)->log_end_offset < Offset(2)) {
+        std::this_thread::yield();
+    }
+    EXPECT_FALSE(partition(0)->is_open());
+    released.set_value();
+    for (int32_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(client.next_answer(), kBefore + i);
+    }
+    EXPECT_TRUE(partition(0)->is_open());
 }
 
 class FlushingBroker : public RunningBroker {

@@ -20,15 +20,19 @@
 
 namespace moldau::broker {
 
-// A request of a version before the flexible ones, framed.
+// A request, framed; `flexible` says that the version is one of those.
 template <typename Request>
-Bytes frame_of(const Request& request, int16_t version, int32_t correlation_id) {
+Bytes frame_of(const Request& request, int16_t version, int32_t correlation_id,
+               bool flexible = false) {
     protocol::Writer writer;
     writer.begin_frame();
     writer.write_int16(Request::kApiKey);
     writer.write_int16(version);
     writer.write_int32(correlation_id);
     writer.write_string("client", false);
+    if (flexible) {
+        writer.write_unsigned_varint(0);  // tagged fields
+    }
     request.write(writer, version);
     return protocol::join(writer.take_frame());
 }

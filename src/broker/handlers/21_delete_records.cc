@@ -6,6 +6,7 @@
 #include "broker/partition_lookup.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/delete_records.h"
+#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -20,16 +21,10 @@ Result<Offset> delete_records(Broker& broker, std::string_view topic, int32_t in
     return partition->delete_records(before);
 }
 
-}  // namespace
-
-void handle_delete_records(Broker& broker, Request request) {
-    auto message = request.read<protocol::DeleteRecordsRequest>();
-    if (!message) {
-        return;
-    }
+void answer(Broker& broker, Request& request, const protocol::DeleteRecordsRequest& message) {
     // The last word on a partition counts, and a topic without any is not answered.
     std::map<std::string_view, std::map<int32_t, int64_t>> wanted;
-    for (const auto& topic : message->topics) {
+    for (const auto& topic : message.topics) {
         for (const auto& partition : topic.partitions) {
             wanted[topic.name][partition.partition_index] = partition.offset;
         }
@@ -47,6 +42,20 @@ void handle_delete_records(Broker& broker, Request request) {
         }
     }
     request.respond(response);
+}
+
+}  // namespace
+
+void handle_delete_records(Broker& broker, Request request) {
+    auto message = request.read<protocol::DeleteRecordsRequest>();
+    if (!message) {
+        return;
+    }
+    // The log may have to be opened, and its epochs are written.
+    broker.disk->submit(
+        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
+            answer(broker, request, message);
+        });
 }
 
 }  // namespace moldau::broker

@@ -2,28 +2,38 @@
 
 #include "broker/broker.h"
 #include "broker/partition_lookup.h"
+#include "broker/replica_manager.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
+#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
 
+using protocol::OffsetForLeaderEpochRequest;
+
 Result<std::optional<storage::EpochEnd>> look_up(
     Broker& broker, const std::string& topic,
-    const protocol::OffsetForLeaderEpochRequest::OffsetForLeaderPartition& asked) {
+    const OffsetForLeaderEpochRequest::OffsetForLeaderPartition& asked) {
     MOLDAU_TRY(auto partition, find_partition(broker, topic, asked.partition));
     return partition->epoch_end(exact_epoch_of_wire(asked.current_leader_epoch),
                                 LeaderEpoch(asked.leader_epoch));
 }
 
-}  // namespace
-
-void handle_offset_for_leader_epoch(Broker& broker, Request request) {
-    auto message = request.read<protocol::OffsetForLeaderEpochRequest>();
-    if (!message) {
-        return;
+bool must_open(const Broker& broker, const OffsetForLeaderEpochRequest& message) {
+    for (const auto& topic : message.topics) {
+        for (const auto& asked : topic.partitions) {
+            auto partition = broker.replicas->find(topic.topic, asked.partition);
+            if (partition != nullptr && !partition->is_open()) {
+                return true;
+            }
+        }
     }
+    return false;
+}
+
+void answer(Broker& broker, Request& request, const OffsetForLeaderEpochRequest& message) {
     protocol::OffsetForLeaderEpochResponse response;
-    for (const auto& topic : message->topics) {
+    for (const auto& topic : message.topics) {
         auto& topic_out = response.topics.emplace_back();
         topic_out.topic = topic.topic;
         for (const auto& asked : topic.partitions) {
@@ -39,6 +49,22 @@ void handle_offset_for_leader_epoch(Broker& broker, Request request) {
         }
     }
     request.respond(response);
+}
+
+}  // namespace
+
+void handle_offset_for_leader_epoch(Broker& broker, Request request) {
+    auto message = request.read<OffsetForLeaderEpochRequest>();
+    if (!message) {
+        return;
+    }
+    if (!must_open(broker, *message)) {
+        return answer(broker, request, *message);
+    }
+    broker.disk->submit(
+        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
+            answer(broker, request, message);
+        });
 }
 
 }  // namespace moldau::broker

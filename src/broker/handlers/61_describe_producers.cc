@@ -5,6 +5,7 @@
 #include "broker/partition_lookup.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/describe_producers.h"
+#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -18,17 +19,11 @@ Result<std::vector<storage::ActiveProducer>> look_up(Broker& broker, const std::
     return partition->active_producers();
 }
 
-}  // namespace
-
-void handle_describe_producers(Broker& broker, Request request) {
-    auto message = request.read<protocol::DescribeProducersRequest>();
-    if (!message) {
-        return;
-    }
+void answer(Broker& broker, Request& request, const protocol::DescribeProducersRequest& message) {
     DescribeProducersResponse response;
     metadata::ImagePtr image = broker.metadata->image();
     const metadata::Topics& topics = image->topics;
-    for (const auto& topic : message->topics) {
+    for (const auto& topic : message.topics) {
         auto& topic_out = response.topics.emplace_back();
         topic_out.name = topic.name;
         for (int32_t index : topic.partition_indexes) {
@@ -57,6 +52,20 @@ void handle_describe_producers(Broker& broker, Request request) {
         }
     }
     request.respond(response);
+}
+
+}  // namespace
+
+void handle_describe_producers(Broker& broker, Request request) {
+    auto message = request.read<protocol::DescribeProducersRequest>();
+    if (!message) {
+        return;
+    }
+    // The log may have to be opened.
+    broker.disk->submit(
+        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
+            answer(broker, request, message);
+        });
 }
 
 }  // namespace moldau::broker
