@@ -391,9 +391,11 @@ TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
     EXPECT_TRUE(partition(0)->is_open());
 }
 
+// Each append waits for a sync of its segment.
 class FlushingBroker : public RunningBroker {
  protected:
-    FlushingBroker() : RunningBroker({{"log.flush.interval.messages", "1"}}) {
+    FlushingBroker()
+        : RunningBroker({{"log.flush.interval.messages", "1"}, {"moldau.ack", "memory"}}) {
         server_->broker().device_wait_min = Duration(0);
     }
 };

@@ -83,6 +83,33 @@ TEST_F(PartitionJournalTest, a_small_append_waits_for_the_large_one_before_it) {
     EXPECT_EQ(watermark(), Offset(2));
 }
 
+TEST_F(PartitionJournalTest, flush_messages_is_content_with_the_journal) {
+    ASSERT_TRUE(files_.sync_directory("/"));
+    config_.flush_messages = 1;
+    lead_a_log_that_is_there();
+    EXPECT_FALSE(append("a").durable);
+    uint64_t operations = files_.operations();
+    ASSERT_TRUE(journal_->write_group());
+    EXPECT_EQ(watermark(), Offset(2));
+    EXPECT_EQ(files_.operations() - operations, 1u) << "one write for all partitions, no sync";
+    files_.crash_losing_all();
+    auto kept = storage::read_journal_files(files_, "/logs");
+    ASSERT_TRUE(kept) << kept.error().message;
+    EXPECT_EQ(storage::plan_replay(std::move(*kept)).size(), 1u);
+}
+
+TEST_F(PartitionJournalTest, under_memory_flush_messages_waits_for_a_sync) {
+    ASSERT_TRUE(files_.sync_directory("/"));
+    config_.flush_messages = 1;
+    config_.ack = config::AckMode::Memory;
+    lead_a_log_that_is_there();
+    EXPECT_FALSE(append("a").durable);
+    EXPECT_FALSE(journal_->write_group());
+    EXPECT_TRUE(wait_for(Offset(2)));
+    files_.crash_losing_all();
+    EXPECT_GT(files_.stat("/logs/orders-0/00000000000000000000.log")->size, 100u);
+}
+
 TEST_F(PartitionJournalTest, under_memory_nothing_waits) {
     config_.ack = config::AckMode::Memory;
     lead();

@@ -24,16 +24,16 @@ void Log::secure(Offset base, std::span<const Bytes> pieces) {
     for (const Bytes& piece : pieces) {
         bytes += piece.size();
     }
-    bool flush_due = config_->flush_messages != config::LogConfig::kUnlimited &&
-                     unflushed_records() >= config_->flush_messages;
     if (!journals()) {
+        bool flush_due = config_->flush_messages != config::LogConfig::kUnlimited &&
+                         unflushed_records() >= config_->flush_messages;
         return flush_due ? durable_.needs_sync(log_end_offset_)
                          : durable_.unsecured(log_end_offset_);
     }
-    // A replay can only put a batch at the end of what the segments hold, in a directory that is
-    // there.
+    // Every append waits for the device now, which is all that flush.messages asks for. A replay
+    // can only put a batch at the end of what the segments hold, in a directory that is there.
     bool through =
-        flush_due || parent_unsynced_ || topic_id_.is_zero() ||
+        parent_unsynced_ || topic_id_.is_zero() ||
         static_cast<int64_t>(bytes) >= context_.journal->settings().write_through_bytes ||
         durable_.gap_below(base, recovery_point_);
     if (!through && journal_client_ == nullptr) {
