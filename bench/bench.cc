@@ -1,36 +1,46 @@
 // moldau_bench: a load generator that speaks the protocol by hand and costs little itself.
 //
-//   moldau_bench produce     Produce requests, closed loop or by the clock (load.h)
-//   moldau_bench fetch       reads partitions again and again, or once with --verify 1
-//   moldau_bench end-to-end  produce by the clock, and a consumer that waits at the end of the log
-//   moldau_bench first-ack   waits for the port, then for the first acknowledged record
-//   moldau_bench create      --topics N --partitions N: one after another, until all are
-//   acknowledged moldau_bench metadata    Metadata of all topics, again and again moldau_bench
-//   connect     opens --connections N and holds them until its input ends moldau_bench disk one
-//   durable write at a time: --write-bytes N --file F
+//   produce        Produce requests, closed loop or by the clock (load.h)
+//   fetch          reads partitions again and again, --passes times, or once with --verify 1
+//   end-to-end     produce by the clock, and a consumer that waits at the end of the log
+//   first-ack      waits for the port, then for the first acknowledged record
+//   create         --topics N --partitions N: one request after another, until all are acknowledged
+//   metadata       Metadata of all topics, again and again
+//   connect        opens --connections N and holds them until its input ends
 //
-// `produce --against ack|log` meets the ProbeServer instead of a broker. Prints one JSON object.
-// The broker's CPU is read by rig.py from /proc.
+// What the machine allows (probes.h, probe_server.h):
+//
+//   produce, connect --against ack|log    the ProbeServer in this process instead of a broker
+//   answer         a ProbeServer on --port that makes each frame durable, until its input ends
+//   disk           one durable write at a time: --write-bytes N --file F
+//   read-and-send  a file past the page cache to a socket: --megabytes N --file F
+//   unpack         checksum and decompression of one batch, again and again: --codec C
+//
+// Prints one JSON object. The broker's CPU is read by rig.py from /proc.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "load.h"
 #include "probe_server.h"
+#include "probes.h"
 #include "stream.h"
 
 namespace moldau::bench {
 namespace {
+
+constexpr int16_t kUnknownTopicOrPartition = 3;
+constexpr int16_t kLeaderNotAvailable = 5;
+constexpr int16_t kNotLeaderOrFollower = 6;
+constexpr int64_t kLeaderWaitNs = 60'000'000'000;
 
 class Options {
  public:
@@ -102,24 +112,66 @@ void print(const LoadResult& result, const std::string& more = "") {
                latency_fields(result.latency_ns), more);
 }
 
-int run_produce(const Options& options) {
-    LoadSettings settings = load_settings(options);
-    std::string against = options.text("against", "");
-    if (against.empty()) {
-        print(run_produce_load(settings));
-        return 0;
+// One request, its answer, and how long it took.
+double ask(Stream& stream, const std::vector<uint8_t>& frame, std::vector<uint8_t>& answer) {
+    int64_t began = now_ns();
+    stream.send(frame);
+    if (!stream.receive(answer)) {
+        die("the broker closed the connection");
     }
+    return static_cast<double>(now_ns() - began) * 1e-9;
+}
+
+// A topic is acknowledged before its partitions have their leaders, and Metadata may name a leader
+// that does not know of it yet: each partition is asked for its end until its leader answers.
+void await_leaders(const LoadSettings& settings) {
+    Stream stream(settings.host, settings.port);
+    std::vector<uint8_t> answer;
+    auto deadline = now_ns() + kLeaderWaitNs;
+    int topics = std::min(settings.topics, settings.connections);
+    for (int i = 0; i < std::max(topics, 1); ++i) {
+        std::string topic = topics == 0 ? settings.topic : fmt::format("{}{}", settings.topic, i);
+        auto frame = list_offsets_frame(topic, settings.partitions);
+        while (true) {
+            ask(stream, frame, answer);
+            int16_t error = list_offsets_error(answer);
+            if (error == 0) {
+                break;
+            }
+            bool is_passing = error == kUnknownTopicOrPartition || error == kLeaderNotAvailable ||
+                              error == kNotLeaderOrFollower;
+            if (!is_passing || now_ns() > deadline) {
+                die(fmt::format("no leader: topic={} error={}", topic, error));
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
+    }
+}
+
+std::unique_ptr<ProbeServer> probe_server(const Options& options) {
+    std::string against = options.text("against", "");
     if (against != "ack" && against != "log") {
         die("--against takes ack or log");
     }
-    ProbeServer probe(against == "ack" ? ProbeServer::Work::Ack : ProbeServer::Work::Log,
-                      options.text("file", "probe.tmp"));
+    return std::make_unique<ProbeServer>(
+        against == "ack" ? ProbeServer::Work::Ack : ProbeServer::Work::Log,
+        options.text("file", "probe.tmp"));
+}
+
+int run_produce(const Options& options) {
+    LoadSettings settings = load_settings(options);
+    if (options.text("against", "").empty()) {
+        await_leaders(settings);
+        print(run_produce_load(settings));
+        return 0;
+    }
+    auto probe = probe_server(options);
     settings.host = "127.0.0.1";
-    settings.port = probe.port();
+    settings.port = probe->port();
     settings.topic = "bench";
     settings.topics = 0;
     LoadResult result = run_produce_load(settings);
-    print(result, fmt::format(", \"cpu_seconds\": {:.6f}", probe.stop()));
+    print(result, fmt::format(", \"cpu_seconds\": {:.6f}", probe->stop()));
     return 0;
 }
 
@@ -177,6 +229,7 @@ class Reader {
 
 int run_fetch(const Options& options) {
     bool verify = options.integer("verify", 0) != 0;
+    int passes = options.integer("passes", verify ? 1 : 0);
     double seconds = options.number("seconds", 10);
     int64_t requests = 0;
     int64_t bytes = 0;
@@ -184,9 +237,9 @@ int run_fetch(const Options& options) {
     int64_t began = now_ns();
     auto elapsed = [&] { return static_cast<double>(now_ns() - began) * 1e-9; };
     int partitions = options.integer("partitions", 1);
-    for (int turn = 0; verify ? turn < partitions : elapsed() < seconds; ++turn) {
+    for (int turn = 0; passes > 0 ? turn < passes * partitions : elapsed() < seconds; ++turn) {
         Reader reader(options, turn % partitions, 0);
-        while (verify || elapsed() < seconds) {
+        while (passes > 0 || elapsed() < seconds) {
             Fetched fetched = reader.fetch(0);
             ++requests;
             bytes += std::ssize(fetched.records);
@@ -198,7 +251,7 @@ int run_fetch(const Options& options) {
             } else {
                 next = Reader::next_offset(fetched.records);
             }
-            if (next < 0 && verify && reader.offset() < fetched.high_watermark) {
+            if (next < 0 && passes > 0 && reader.offset() < fetched.high_watermark) {
                 die(fmt::format("nothing below the high watermark: offset={}", reader.offset()));
             }
             if (next < 0 || next >= fetched.high_watermark) {
@@ -217,6 +270,7 @@ int run_end_to_end(const Options& options) {
     settings.partitions = 1;
     settings.batch.records = 1;
     settings.stamp = true;
+    await_leaders(settings);
     int64_t end = 0;
     {
         Reader reader(options, 0, 0);
@@ -278,16 +332,6 @@ int run_first_ack(const Options& options) {
     die("no acknowledgement within 120 s");
 }
 
-// One request, its answer, and how long it took.
-double ask(Stream& stream, const std::vector<uint8_t>& frame, std::vector<uint8_t>& answer) {
-    int64_t began = now_ns();
-    stream.send(frame);
-    if (!stream.receive(answer)) {
-        die("the broker closed the connection");
-    }
-    return static_cast<double>(now_ns() - began) * 1e-9;
-}
-
 int run_create(const Options& options) {
     int topics = options.integer("topics", 1);
     int partitions = options.integer("partitions", 1);
@@ -321,65 +365,72 @@ int run_metadata(const Options& options) {
     return 0;
 }
 
+void await_end_of_input() {
+    char ignored = 0;
+    while (::read(STDIN_FILENO, &ignored, 1) > 0) {
+    }
+}
+
 int run_connect(const Options& options) {
     int count = options.integer("connections", 1000);
     std::vector<std::unique_ptr<Stream>> streams;
     std::vector<uint8_t> answer;
     auto frame = Frame(18, 0, 1).finish();  // ApiVersions: accepted, and served
+    bool is_probe = !options.text("against", "").empty();
+    auto probe = is_probe ? probe_server(options) : nullptr;
+    int port = probe != nullptr ? probe->port() : options.integer("port", 9092);
     int64_t began = now_ns();
     for (int i = 0; i < count; ++i) {
-        streams.push_back(std::make_unique<Stream>(options.text("host", "127.0.0.1"),
-                                                   options.integer("port", 9092)));
+        streams.push_back(std::make_unique<Stream>(options.text("host", "127.0.0.1"), port));
         ask(*streams.back(), frame, answer);
         streams.back()->release_buffer();
     }
     fmt::print("{{\"connections\": {}, \"seconds\": {:.6f}}}\n", count,
                static_cast<double>(now_ns() - began) * 1e-9);
     std::fflush(stdout);
-    char ignored = 0;
-    while (::read(STDIN_FILENO, &ignored, 1) > 0) {
-    }
+    await_end_of_input();
+    return 0;
+}
+
+int run_answer(const Options& options) {
+    ProbeServer server(ProbeServer::Work::Durable, options.text("file", "probe.tmp"),
+                       options.integer("port", 0));
+    await_end_of_input();
     return 0;
 }
 
 int run_disk(const Options& options) {
-    auto size = static_cast<size_t>(options.integer("write-bytes", 4096));
-    std::string path = options.text("file", "probe.tmp");
-    constexpr int kBlocks = 256;
-    std::unique_ptr<uint8_t, decltype(&std::free)> block(
-        static_cast<uint8_t*>(std::aligned_alloc(4096, size)), &std::free);
-    std::memset(block.get(), 7, size);
-    // Written beforehand: a first write into a hole would also change the file system's own data.
-    int plain = ::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    for (int i = 0; i < kBlocks; ++i) {
-        (void)!::pwrite(plain, block.get(), size, static_cast<off_t>(size) * i);
-    }
-    ::fsync(plain);
-    ::close(plain);
-    int direct = ::open(path.c_str(), O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
-    ::unlink(path.c_str());
-    Histogram latency_ns;
-    int64_t began = now_ns();
-    auto end = began + static_cast<int64_t>(options.number("seconds", 2) * 1e9);
-    for (int i = 0; now_ns() < end; i = (i + 1) % kBlocks) {
-        int64_t before = now_ns();
-        if (::pwrite(direct, block.get(), size, static_cast<off_t>(size) * i) !=
-            static_cast<ssize_t>(size)) {
-            die(fmt::format("write failed: {}", std::strerror(errno)));
-        }
-        latency_ns.record(static_cast<uint64_t>(now_ns() - before));
-    }
-    ::close(direct);
-    fmt::print("{{\"requests\": {}, \"seconds\": {:.6f}, {}}}\n", latency_ns.count(),
-               static_cast<double>(now_ns() - began) * 1e-9, latency_fields(latency_ns));
+    auto result = write_durably(options.text("file", "probe.tmp"),
+                                static_cast<size_t>(options.integer("write-bytes", 4096)),
+                                options.number("seconds", 2));
+    fmt::print("{{\"requests\": {}, \"seconds\": {:.6f}, {}}}\n", result.latency_ns.count(),
+               result.seconds, latency_fields(result.latency_ns));
+    return 0;
+}
+
+int run_read_and_send(const Options& options) {
+    auto result = read_and_send(options.text("file", "probe.tmp"),
+                                static_cast<int64_t>(options.number("megabytes", 500) * 1e6));
+    fmt::print("{{\"bytes\": {}, \"seconds\": {:.6f}, \"cpu_seconds\": {:.6f}}}\n", result.bytes,
+               result.seconds, result.cpu_seconds);
+    return 0;
+}
+
+int run_unpack(const Options& options) {
+    auto result = unpack(load_settings(options).batch, options.number("seconds", 2));
+    fmt::print("{{\"bytes\": {}, \"seconds\": {:.6f}, \"cpu_seconds\": {:.6f}}}\n", result.bytes,
+               result.seconds, result.cpu_seconds);
     return 0;
 }
 
 int run(int argc, char** argv) {
     static const std::map<std::string, int (*)(const Options&)> kCommands = {
-        {"produce", run_produce},     {"fetch", run_fetch},   {"end-to-end", run_end_to_end},
-        {"first-ack", run_first_ack}, {"create", run_create}, {"metadata", run_metadata},
-        {"connect", run_connect},     {"disk", run_disk},
+        {"produce", run_produce},       {"fetch", run_fetch},
+        {"end-to-end", run_end_to_end}, {"first-ack", run_first_ack},
+        {"create", run_create},         {"metadata", run_metadata},
+        {"connect", run_connect},       {"disk", run_disk},
+        {"answer", run_answer},         {"read-and-send", run_read_and_send},
+        {"unpack", run_unpack},
     };
     auto command = kCommands.find(argc > 1 ? argv[1] : "");
     if (command == kCommands.end()) {

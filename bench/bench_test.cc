@@ -95,6 +95,22 @@ TEST(ProduceFrame, patches_leave_a_sound_batch) {
     EXPECT_NE(check.error, "");
 }
 
+TEST(ListOffsets, tells_the_first_error_of_any_partition) {
+    auto answer = [](std::initializer_list<int16_t> errors) {
+        Frame frame(0, 0, 0);
+        frame.int32(1).string("topic").int32(static_cast<int32_t>(errors.size()));
+        for (int16_t error : errors) {
+            frame.int32(0).int16(error).int64(-1).int64(17);
+        }
+        // Of a request's head of 19 bytes, the 4 that stand for an answer's correlation id.
+        const std::vector<uint8_t>& request = frame.finish();
+        return std::vector<uint8_t>(request.begin() + 15, request.end());
+    };
+    EXPECT_EQ(list_offsets_error(answer({0, 0, 0})), 0);
+    EXPECT_EQ(list_offsets_error(answer({0, 6, 3})), 6);
+    EXPECT_EQ(list_offsets_error(answer({3})), 3);
+}
+
 TEST(CheckBatches, sees_an_offset_that_is_missing) {
     std::string batch = record_batch({.records = 3, .value_bytes = 40});
     std::span bytes(reinterpret_cast<const uint8_t*>(batch.data()), batch.size());

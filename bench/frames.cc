@@ -240,6 +240,29 @@ int16_t create_topics_error(const std::vector<uint8_t>& answer) {
     return 0;
 }
 
+std::vector<uint8_t> list_offsets_frame(std::string_view topic, int partitions) {
+    Frame frame(2, 1, 1);
+    frame.int32(-1).int32(1).string(topic).int32(partitions);
+    for (int32_t i = 0; i < partitions; ++i) {
+        frame.int32(i).int64(-1);
+    }
+    return frame.finish();
+}
+
+int16_t list_offsets_error(const std::vector<uint8_t>& answer) {
+    // correlation id, one topic, its name
+    size_t at = 4 + 4;
+    at += 2 + static_cast<size_t>(read_at<int16_t>(answer, at));
+    int32_t partitions = read_at<int32_t>(answer, at);
+    at += 4;
+    for (int32_t i = 0; i < partitions; ++i, at += 4 + 2 + 8 + 8) {
+        if (auto error = read_at<int16_t>(answer, at + 4); error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
 std::vector<uint8_t> metadata_frame() {
     return Frame(3, 1, 1).int32(-1).finish();
 }

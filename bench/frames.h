@@ -85,6 +85,9 @@ ProducerIdentity parse_init_producer(const std::vector<uint8_t>& answer);
 std::vector<uint8_t> create_topics_frame(std::string_view prefix, int first, int topics,
                                          int partitions);
 int16_t create_topics_error(const std::vector<uint8_t>& answer);
+// ListOffsets, version 1: the end of each of a topic's partitions. The answer's first error.
+std::vector<uint8_t> list_offsets_frame(std::string_view topic, int partitions);
+int16_t list_offsets_error(const std::vector<uint8_t>& answer);
 // Metadata, version 1, of all topics.
 std::vector<uint8_t> metadata_frame();
 

@@ -43,6 +43,7 @@ class RecycledFile {
         if (descriptor_ < 0) {
             die("cannot make " + path + ": " + std::strerror(errno));
         }
+        ::unlink(path.c_str());  // It goes with this process, however that ends.
         std::memset(block_, 0, kBlockBytes);
         for (uint64_t at = 0; at < kFileBytes; at += kBlockBytes) {
             write_block(at);
@@ -50,7 +51,6 @@ class RecycledFile {
     }
     ~RecycledFile() {
         ::close(descriptor_);
-        ::unlink(path_.c_str());
         std::free(block_);
     }
 
@@ -83,6 +83,29 @@ class RecycledFile {
     uint64_t at_ = 0;
 };
 
+// A file in which each write is synced before the next.
+class SyncedFile {
+ public:
+    explicit SyncedFile(const std::string& path)
+        : path_(path), descriptor_(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) {
+        ::unlink(path.c_str());
+    }
+    ~SyncedFile() { ::close(descriptor_); }
+
+    void append(std::span<const uint8_t> bytes) {
+        if (::pwrite(descriptor_, bytes.data(), bytes.size(), at_) != std::ssize(bytes) ||
+            ::fdatasync(descriptor_) != 0) {
+            die("cannot write " + path_ + ": " + std::strerror(errno));
+        }
+        at_ = (at_ + std::ssize(bytes)) % static_cast<off_t>(kFileBytes);
+    }
+
+ private:
+    const std::string path_;
+    int descriptor_;
+    off_t at_ = 0;
+};
+
 std::vector<uint8_t> ack_frame() {
     std::vector<uint8_t> answer(sizeof(int32_t) + 4 + 4 + 2 + 5 + 4 + 4 + 2 + 8 + 8 + 8 + 4);
     store_big<uint32_t>(answer.data(), static_cast<uint32_t>(answer.size() - sizeof(int32_t)));
@@ -96,10 +119,14 @@ std::vector<uint8_t> ack_frame() {
 
 }  // namespace
 
-ProbeServer::ProbeServer(Work work, std::string file) : work_(work), file_(std::move(file)) {
+ProbeServer::ProbeServer(Work work, std::string file, int port)
+    : work_(work), file_(std::move(file)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int reuse = 1;
+    ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof(address);
     if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
@@ -129,6 +156,8 @@ double ProbeServer::stop() {
 void ProbeServer::run(std::promise<void>& ready) {
     std::unique_ptr<RecycledFile> log =
         work_ == Work::Log ? std::make_unique<RecycledFile>(file_) : nullptr;
+    std::unique_ptr<SyncedFile> synced =
+        work_ == Work::Durable ? std::make_unique<SyncedFile>(file_) : nullptr;
     ready.set_value();
     timespec before{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
@@ -177,6 +206,9 @@ void ProbeServer::run(std::promise<void>& ready) {
                     uint32_t sum = crc32c(bytes.subspan(kUncheckedBytes, whole - kUncheckedBytes));
                     log->append(bytes.first(whole));
                     asm volatile("" : : "r"(sum));
+                }
+                if (synced != nullptr) {
+                    synced->append(bytes.first(whole));
                 }
                 size_t at = answers.size();
                 answers.insert(answers.end(), ack.begin(), ack.end());

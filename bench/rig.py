@@ -11,6 +11,7 @@ is told, because it proves nothing. Needs the release build (cmake --build --pre
 import argparse
 import json
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -60,7 +61,7 @@ def parse_options():
 
 
 def run_once(scenario, server, generator, options):
-    """(values, stolen share) of one broker."""
+    """One broker: (values, values by Kafka's perf tools, stolen share)."""
     properties = dict(scenario.properties)
     if server == "moldau" and not (scenario.is_durable or options.durable):
         # The promise of Kafka's defaults: Moldau's own is that a power cut takes nothing back.
@@ -70,33 +71,41 @@ def run_once(scenario, server, generator, options):
         node.start()
         if scenario.is_warm:
             node.warm_up()
-        return scenario.measure(node), node.stolen
+        values = scenario.measure(node)
+        by_tools = scenario.measure_by_tools(node) if broker.have_kafka() else {}
+        return values, by_tools, node.stolen
     finally:
         node.close()
 
 
 def run_scenario(scenario, servers, generator, options):
-    """{server: [values of each run]}, and what the limit probe saw."""
+    """{server: [values of each run]}, the same by Kafka's perf tools, and what the limit probe saw."""
     found = {server: [] for server in servers}
+    found_by_tools = {server: [] for server in servers}
     for pair in range(options.pairs):
         machine.fill_memory(options.fill_gigabytes)
-        values, stolen = {}, 0.0
+        stolen_most = 0.0
         for server in servers if pair % 2 == 0 else reversed(servers):
             say(f"{scenario.name} {pair + 1}/{options.pairs} {server}")
-            values[server], share = run_once(scenario, server, generator, options)
-            stolen = max(stolen, share)
-            say(f"  {json.dumps(values[server])}")
-        if stolen > STOLEN_MAX:
-            say(f"  the host took {stolen:.1%} of the processors during this pair: its ratios prove nothing")
-        for server in servers:
-            found[server].append(values[server])
-    return found, scenario.limit(generator)
+            values, by_tools, stolen = run_once(scenario, server, generator, options)
+            found[server].append(values)
+            found_by_tools[server].append(by_tools)
+            stolen_most = max(stolen_most, stolen)
+            say(f"  {json.dumps(values)}" + (f", by Kafka's tools {json.dumps(by_tools)}" if by_tools else ""))
+        if stolen_most > STOLEN_MAX:
+            say(f"  the host took {stolen_most:.1%} of the processors during this pair: its ratios prove nothing")
+    return found, found_by_tools, scenario.limit(generator)
 
 
-def rows_of(scenario, found, limit):
+def rows_of(scenario, found, found_by_tools, limit):
+    def series(runs_of, server, key):
+        return [run[key] for run in runs_of.get(server, []) if key in run]
+
     for key, metric in scenario.metrics.items():
-        series = {server: [run[key] for run in runs] for server, runs in found.items()}
-        yield verdict.Row(scenario.name, metric, series.get("moldau", []), series.get("kafka", []), limit.get(key))
+        tools = [series(found_by_tools, server, key) for server in ("moldau", "kafka")]
+        by_tools = verdict.Row(scenario.name, metric, *tools, None) if any(tools) else None
+        yield verdict.Row(scenario.name, metric, series(found, "moldau", key), series(found, "kafka", key),
+                          limit.get(key), by_tools)
 
 
 def draw(directory, scenario, rows):
@@ -104,11 +113,16 @@ def draw(directory, scenario, rows):
     groups = []
     for row in rows:
         values = {"moldau": row.moldau, "kafka": row.kafka, "limit": row.limit}
-        groups.append((row.metric.title, {who: v for who, v in values.items() if v is not None}, row.metric.digits))
+        if row.by_tools:
+            values |= {"moldau, perf tool": row.by_tools.moldau, "kafka, perf tool": row.by_tools.kafka}
+        groups.append((row.metric.title, row.metric.more_is_better,
+                       {who: value for who, value in values.items() if value is not None}))
     (directory / f"{scenario.name}.svg").write_text(plot.bars(f"{scenario.name}: {scenario.title}", groups))
 
 
 def main():
+    # As Ctrl-C: what has been started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     options = parse_options()
     known = scenarios.load_all()
     chosen = options.scenario or list(known)
@@ -125,12 +139,11 @@ def main():
     for name in chosen:
         scenario = known[name](options)
         try:
-            found, limit = run_scenario(scenario, servers, generator, options)
+            rows = list(rows_of(scenario, *run_scenario(scenario, servers, generator, options)))
         except (broker.GeneratorFailed, broker.NodeFailed, AssertionError) as failure:
             failures.append(f"{name}: {failure}")
             say(f"  failed: {failure}")
             continue
-        rows = list(rows_of(scenario, found, limit))
         everything += rows
         if options.plots:
             draw(options.plots, scenario, rows)

@@ -1,12 +1,14 @@
 """From measured values to a table: medians, ratios pair by pair, goals met or not."""
+import math
 import statistics
 
 
 class Row:
     """One metric of one scenario, over all pairs of runs."""
 
-    def __init__(self, scenario, metric, moldau, kafka, limit):
-        self.scenario, self.metric, self.limit = scenario, metric, limit
+    def __init__(self, scenario, metric, moldau, kafka, limit, by_tools=None):
+        """`by_tools`: the same metric under the load of Kafka's own perf tools, a Row of its own."""
+        self.scenario, self.metric, self.limit, self.by_tools = scenario, metric, limit, by_tools
         self.moldau = statistics.median(moldau) if moldau else None
         self.kafka = statistics.median(kafka) if kafka else None
         # Runs of one pair shared the machine's mood: only they are divided by one another.
@@ -41,24 +43,38 @@ class Row:
 
     def as_json(self):
         return {"scenario": self.scenario, "metric": self.metric.title, "moldau": self.moldau,
-                "kafka": self.kafka, "ratios": self.ratios, "limit": self.limit,
+                "kafka": self.kafka, "ratios": self.ratios, "limit": self.limit, "limit_ratio": self.limit_ratio,
+                "by_tools": self.by_tools and {"moldau": self.by_tools.moldau, "kafka": self.by_tools.kafka,
+                                               "ratios": self.by_tools.ratios},
                 "goals": [text for _, _, text in self.goals()], "verdict": self.verdict()}
 
 
-def number(value, digits):
-    return "" if value is None else f"{value:.{digits}f}"
+def number(value, digits=3):
+    """With so many digits that say something."""
+    if value is None:
+        return ""
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:.{decimals}f}"
+
+
+def tools_cell(row):
+    """"0.310, 0.100: 3.10": Moldau, Kafka, and their ratio."""
+    if row.by_tools is None:
+        return ""
+    values = [number(value) for value in (row.by_tools.moldau, row.by_tools.kafka) if value is not None]
+    return ", ".join(values) + (f": {number(row.by_tools.ratio)}" if row.by_tools.ratios else "")
 
 
 def table(rows):
-    lines = ["| | | Moldau | Kafka | Moldau / Kafka (least to most) | limit | Moldau / limit | goal | |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| | | Moldau | Kafka | Moldau / Kafka (least to most) | with Kafka's perf tools | limit | Moldau / limit "
+             "| goal | |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
-        digits = row.metric.digits
         ratio = ""
         if row.ratios:
-            ratio = f"{row.ratio:.3f} ({row.ratios[0]:.3f} to {row.ratios[-1]:.3f})"
+            ratio = f"{number(row.ratio)} ({number(row.ratios[0])} to {number(row.ratios[-1])})"
         goal = ", ".join(text for _, _, text in row.goals())
-        cells = [row.scenario, row.metric.title, number(row.moldau, digits), number(row.kafka, digits), ratio,
-                 number(row.limit, digits), number(row.limit_ratio, 2), goal, row.verdict()]
+        cells = [row.scenario, row.metric.title, number(row.moldau), number(row.kafka), ratio, tools_cell(row),
+                 number(row.limit), number(row.limit_ratio), goal, row.verdict()]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -32,9 +32,15 @@ class Rows(unittest.TestCase):
         self.assertEqual(row.verdict(), "met")
 
     def test_the_table_has_a_cell_for_each_column(self):
-        rows = [verdict.Row("S", Metric("CPU"), [1], [2], None), verdict.Row("S", Metric("us"), [1], [], 4)]
+        tools = verdict.Row("S", Metric("CPU"), [3], [4], None)
+        rows = [verdict.Row("S", Metric("CPU"), [1], [2], None, tools), verdict.Row("S", Metric("us"), [1], [], 4)]
         lines = verdict.table(rows).split("\n")
-        self.assertEqual({line.count("|") for line in lines}, {10})
+        self.assertEqual({line.count("|") for line in lines}, {11})
+        self.assertIn("| 3.00, 4.00: 0.750 |", lines[2])
+
+    def test_numbers_keep_three_digits(self):
+        self.assertEqual([verdict.number(value) for value in (None, 0, 0.0042, 0.5, 12, 345.6, 67890)],
+                         ["", "0", "0.00420", "0.500", "12.0", "346", "67890"])
 
 
 class Scenarios(unittest.TestCase):
@@ -42,10 +48,15 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(list(scenarios.load_all()),
                          ["S1", "S1b", "S2", "S3", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"])
 
+    def test_titles_fit_beside_the_bars(self):
+        for scenario in scenarios.load_all().values():
+            for metric in scenario.metrics.values():
+                self.assertLessEqual(len(metric.title), 40)
+
 
 class Plots(unittest.TestCase):
     def test_the_longest_bar_fills_its_row(self):
-        svg = plot.bars("a < b", [("CPU", {"moldau": 1.0, "kafka": 4.0}, 2)])
+        svg = plot.bars("a < b", [("CPU", False, {"moldau": 1.0, "kafka": 4.0})])
         full = plot.WIDTH - plot.LEFT - plot.RIGHT
         self.assertIn(f'width="{full:.1f}"', svg)
         self.assertIn(f'width="{full / 4:.1f}"', svg)

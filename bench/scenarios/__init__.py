@@ -3,8 +3,9 @@
 A scenario class has:
   name, title
   metrics    {key: Metric}
-  measure(broker) -> {key: value}   the broker is up, warm and empty
-  limit(generator, options) -> {key: value}   what the machine allows, for some of the metrics
+  measure(broker) -> {key: value}            the broker is up, warm and empty
+  measure_by_tools(broker) -> {key: value}   some of the metrics again, under the load of Kafka's own perf tools
+  limit(generator) -> {key: value}           what the machine allows, for some of the metrics
   properties                        of the node
   is_durable                        an acknowledged record is on the device
   is_warm                           False: starts its own way, see start()
@@ -24,7 +25,6 @@ class Metric:
     goal: float | None = None
     # Moldau / limit, likewise.
     limit_goal: float | None = None
-    digits: int = 2
 
 
 class Scenario:
@@ -37,6 +37,9 @@ class Scenario:
 
     def __init__(self, options):
         self.options = options
+
+    def measure_by_tools(self, broker):
+        return {}
 
     def limit(self, generator):
         return {}

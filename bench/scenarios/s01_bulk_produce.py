@@ -21,6 +21,17 @@ class BulkProduce(Scenario):
         broker.load(**self.load(), megabytes=self.options.megabytes / 4)
         result = broker.load(**self.load(), megabytes=self.options.megabytes)
         broker.verify(partitions=6)
+        return self.values(result)
+
+    def measure_by_tools(self, broker):
+        broker.create("tools", partitions=6)
+        result = broker.produce_by_tool("tools", int(self.options.megabytes * 1000 / 4), 1000, acks="all",
+                                        batch_size=self.batch_bytes)
+        broker.verify("tools", partitions=6)
+        return self.values(result)
+
+    @staticmethod
+    def values(result):
         return {
             "gb_per_s": result["bytes"] / 1e9 / result["seconds"],
             "cpu_per_gb": per_gigabyte(result),

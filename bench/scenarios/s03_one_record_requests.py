@@ -8,7 +8,7 @@ class OneRecordRequests(Scenario):
     metrics = {
         "cpu_us": Metric("CPU us per request", ratio_goal=1 / 8),
         "per_s": Metric("thousand requests/s", more_is_better=True),
-        "p99_us": Metric("p99 us at half of Kafka's rate", ratio_goal=1 / 3, digits=0),
+        "p99_us": Metric("p99 us at half of Kafka's rate", ratio_goal=1 / 3),
     }
     # About half of what Kafka reaches on two cores: both brokers get the same load.
     rate = 10_000
