@@ -1,4 +1,5 @@
 """What the foreign suites share: a place to build, one node per run, and a table that compares two servers."""
+import concurrent.futures
 import contextlib
 import fcntl
 import pathlib
@@ -48,6 +49,8 @@ def add_arguments(parser):
     parser.add_argument("--moldau", type=pathlib.Path, default=settings.moldau, help="the program to test")
     parser.add_argument("--prepare", action="store_true", help="fetch and build the suite, run nothing")
     parser.add_argument("--quick", action="store_true", help="the small part that ./test runs")
+    parser.add_argument("--at-once", action="store_true",
+                        help="with --server both: the servers side by side, not one after the other")
 
 
 def run_on_servers(options, run_one):
@@ -58,7 +61,9 @@ def run_on_servers(options, run_one):
         reason = settings.why_not_runnable()
         if reason:
             skip(reason)
-    sys.exit(report({server: run_one(server) for server in servers}))
+    with concurrent.futures.ThreadPoolExecutor(len(servers) if options.at_once else 1) as pool:
+        results = dict(zip(servers, pool.map(run_one, servers)))
+    sys.exit(report(results))
 
 
 def report(results):
