@@ -206,7 +206,8 @@ Status LogManager::discover(Dir& dir) {
         }
         std::string path = runtime::join_path(dir.path, name);
         if (name.ends_with(kDeleteDirSuffix)) {
-            doomed_.push_back({path, clock_.wall_ms() + kStartupDeleteDelayMs});
+            auto config = options_.config_of(name);  // the node's own
+            doomed_.push_back({path, clock_.wall_ms() + config->file_delete_delay_ms});
             continue;
         }
         if (name.ends_with(kStrayDirSuffix)) {
@@ -394,6 +395,7 @@ bool LogManager::nothing_to_recover(Entry& entry, const JournalReplay& replay) {
     if (entry.log == nullptr && is_untouched_log(files_, entry.path) &&
         (replay.empty() || !is_replayed())) {
         entry.needs_recovery = false;
+        entry.untouched = true;
     }
     return !entry.needs_recovery;
 }
@@ -495,6 +497,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager) {
                Log::open(std::move(context), std::move(options), manager.clock_.wall_ms()));
     log = std::move(opened);
     needs_recovery = false;
+    untouched = false;
     glance.reset();
     topic_id = log->topic_id();
     return log;

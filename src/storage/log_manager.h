@@ -151,7 +151,8 @@ class LogManager {
 
     void take_offline(const std::string& dir, const Error& cause);
 
-    // Closes every log, writes all checkpoints and marks the stop as clean.
+    // Closes every log, writes all checkpoints, marks the stop as clean and removes what was
+    // deleted.
     Status shutdown(int64_t broker_epoch);
 
  private:
@@ -199,6 +200,8 @@ class LogManager {
     // Whether retention must look into the log; of an unopened one a glance decides.
     bool retention_due(Entry& entry, TimestampMs now);
     Status close_dir(Dir& dir, int64_t broker_epoch);
+    // Removes the directories whose time has come at `now`.
+    void remove_doomed(TimestampMs now);
 
     runtime::FileSystem& files_;
     const runtime::Clock& clock_;

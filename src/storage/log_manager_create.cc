@@ -72,7 +72,22 @@ Status LogManager::Entry::make_directory(LogManager& manager, const Uuid& of_top
     MOLDAU_CHECK(write_first_partition_metadata(files, path, of_topic));
     topic_id = of_topic;
     is_new = false;
+    untouched = true;
     MOLDAU_LOG_INFO(logger, "Created log for partition {} in {}", partition, path);
+    return {};
+}
+
+Status LogManager::Entry::make_indexes(runtime::FileSystem& files) const {
+    MOLDAU_TRY(auto names, files.list(path));
+    for (const auto& file : names) {
+        std::optional<Offset> base = offset_of_file_name(file.name);
+        if (!base || !file.name.ends_with(kLogSuffix)) {
+            continue;
+        }
+        for (std::string_view suffix : {kOffsetIndexSuffix, kTimeIndexSuffix}) {
+            MOLDAU_CHECK(files.open(segment_path(path, *base, suffix), runtime::OpenMode::Create));
+        }
+    }
     return {};
 }
 

@@ -19,8 +19,6 @@ inline constexpr std::string_view kRemoteIndexCache = "remote-log-index-cache";
 inline constexpr std::string_view kDeleteDirSuffix = "-delete";
 inline constexpr std::string_view kStrayDirSuffix = "-stray";
 inline constexpr std::string_view kFutureDirSuffix = "-future";
-// Directories that an earlier process had marked for removal.
-inline constexpr int64_t kStartupDeleteDelayMs = 60'000;
 
 // One of log.dirs.
 struct LogManager::Dir {
@@ -81,6 +79,8 @@ struct LogManager::Entry {
     bool removed GUARDED_BY(mutex) = false;
     // Found after a crash and not looked at since.
     bool needs_recovery GUARDED_BY(mutex);
+    // Never opened since it was made: one empty segment, perhaps without its index files.
+    bool untouched GUARDED_BY(mutex) = false;
     std::optional<LogGlance> glance GUARDED_BY(mutex);  // until the log opens
     // As the checkpoint files had them; what counts until the log is open.
     Offset recovery_point{0};
@@ -91,6 +91,8 @@ struct LogManager::Entry {
     const LogGlance* glanced(runtime::FileSystem& files) REQUIRES(mutex);
     Result<std::shared_ptr<Log>> open(LogManager& manager) REQUIRES(mutex);
     Status make_directory(LogManager& manager, const Uuid& of_topic) REQUIRES(mutex);
+    // The empty index files of an untouched log.
+    Status make_indexes(runtime::FileSystem& files) const REQUIRES(mutex);
     // Forgets the entry, or takes its directory offline. Returns what the caller is told.
     Error creation_failed(LogManager& manager, const Error& cause) REQUIRES(mutex);
 };

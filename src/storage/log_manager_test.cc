@@ -533,6 +533,46 @@ TEST_F(LogManagerTest, a_removed_log_leaves_the_disk_after_the_delay) {
     EXPECT_EQ(files_.list(dir(0))->size(), 3u);
 }
 
+// Kafka took the directory of a deleted topic for a damaged log, because indexes are written by a
+// log that closes, and this one never did.
+TEST_F(LogManagerTest, a_clean_stop_removes_what_was_deleted) {
+    config_.file_delete_delay_ms = 1000;
+    format(1);
+    start();
+    append(*create(kOrders), "a");
+    ASSERT_TRUE(manager_->remove(kOrders));
+    ASSERT_TRUE(manager_->shutdown(1));
+    for (const auto& file : *files_.list(dir(0))) {
+        EXPECT_FALSE(file.is_directory) << file.name;
+    }
+}
+
+// Kafka complained of every partition that nobody had used yet.
+TEST_F(LogManagerTest, a_clean_stop_leaves_indexes_in_logs_that_were_never_opened) {
+    format(1);
+    start();
+    make_directory(kOrders);
+    EXPECT_FALSE(files_.exists(dir(0) + "/orders-0/00000000000000000000.index"));
+    manager_.reset();  // a crash
+    start();
+    ASSERT_TRUE(manager_->shutdown(1));
+    EXPECT_EQ(text(dir(0) + "/orders-0/00000000000000000000.index"), "");
+    EXPECT_EQ(text(dir(0) + "/orders-0/00000000000000000000.timeindex"), "");
+}
+
+TEST_F(LogManagerTest, what_an_earlier_process_deleted_leaves_the_disk_after_the_delay) {
+    config_.file_delete_delay_ms = 1000;
+    format(1);
+    ASSERT_TRUE(
+        files_.create_directories(dir(0) + "/orders-0.00000000000000010000000000000002-delete"));
+    start();
+    manager_->remove_deleted();
+    EXPECT_EQ(files_.list(dir(0))->size(), 3u);
+    clock_.advance(seconds(2));
+    manager_->remove_deleted();
+    EXPECT_EQ(files_.list(dir(0))->size(), 2u);
+}
+
 TEST_F(LogManagerTest, a_directory_of_another_node_or_cluster_is_refused) {
     format(1, BrokerId(2));
     auto other = try_start();

@@ -1,5 +1,6 @@
 // What LogManager does by and by: removal, checkpoints, flushes, retention, and the clean stop.
 #include <algorithm>
+#include <limits>
 
 #include "runtime/clock.h"
 #include "runtime/entropy.h"
@@ -126,6 +127,10 @@ void LogManager::remove_deleted() {
         MutexLock lock(log->mutex());
         log->remove_deleted(now);
     }
+    remove_doomed(now);
+}
+
+void LogManager::remove_doomed(TimestampMs now) {
     std::vector<Doomed> due;
     {
         MutexLock lock(mutex_);
@@ -426,11 +431,16 @@ Status LogManager::close_dir(Dir& dir, int64_t broker_epoch) {
             continue;
         }
         MutexLock lock(entry->mutex);
-        if (entry->log == nullptr || entry->removed) {
+        if (entry->removed) {
             continue;
         }
-        MutexLock log_lock(entry->log->mutex());
-        MOLDAU_CHECK(entry->log->close());
+        if (entry->log != nullptr) {
+            MutexLock log_lock(entry->log->mutex());
+            MOLDAU_CHECK(entry->log->close());
+        } else if (entry->untouched) {
+            // After a clean stop Apache Kafka calls it an error when there are none.
+            MOLDAU_CHECK(entry->make_indexes(files_));
+        }
     }
     if (dir.journal != nullptr) {
         dir.journal->stop();
@@ -463,6 +473,11 @@ Status LogManager::shutdown(int64_t broker_epoch) {
                 outcome = closed;
             }
         }
+    }
+    // Deleted logs have no readers any more. Apache Kafka would recover what is left of them when
+    // it starts, and call it an error that they have no indexes.
+    remove_doomed(std::numeric_limits<TimestampMs>::max());
+    for (auto& dir : dirs_) {
         if (dir->journal != nullptr) {
             dir->journal->stop();
         }
