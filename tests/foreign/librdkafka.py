@@ -28,8 +28,8 @@ QUICK = ["0001", "0008", "0011", "0012", "0013", "0015", "0017", "0022", "0029",
 # Several tests start two consumers and rely on the pause in which a new group waits for its members.
 COMMON = {"num.partitions": 4, "group.initial.rebalance.delay.ms": 3000}
 SCENARIOS = {"default": COMMON, "noautocreate": {**COMMON, "auto.create.topics.enable": "false"}}
-# They bend the runner's own sockets and bring it down when others run beside them.
-ALONE = ["0049", "0068", "0075", "0076", "0088", "0094"]
+# They bend the runner's own sockets and bring it down when others run beside them (README.md).
+ALONE = ["0049", "0068", "0075", "0076", "0086", "0088", "0094"]
 # Tests that stop at their first failed part, one of which needs transactions or ACLs: these parts run one by one.
 PARTS = {"0061": ["without transactions"],
          "0081": ["do_test_" + part for part in [
