@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "broker/broker.h"
+#include "broker/handlers/produce_entries.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
@@ -170,23 +171,6 @@ void DelayedProduce::finish() {
     answer(broker_, request_, response_, acks_);
 }
 
-bool is_transactional(ByteView records) {
-    return records.size() >= record::kBatchHeaderBytes &&
-           records[record::kMagicPosition] == record::kMagicV2 &&
-           record::BatchHeader::read(records.data()).is_transactional();
-}
-
-bool has_transactional_records(const ProduceRequestView& message) {
-    for (const auto& topic : message.topic_data) {
-        for (const auto& partition : topic.partition_data) {
-            if (partition.records && is_transactional(*partition.records)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 // The bytes of the batch that `records` begin with, as Kafka's reader of requests finds it: nothing
 // when they end before it does. Errors: CorruptMessage when its first bytes cannot be a batch's.
 Result<std::optional<size_t>> first_batch_bytes(ByteView records) {
@@ -243,9 +227,9 @@ struct Progress {
     Request request;
     ProduceResponse response;
     std::vector<Awaited> awaited;
-    // The partition to append next.
-    size_t topic = 0;
-    size_t index = 0;
+    std::optional<ProduceEntries> entries;
+    // The number of the entry to append next.
+    size_t next = 0;
     // Its log was asked to open: what still stands in the way is the answer.
     bool tried_to_open = false;
 };
@@ -339,25 +323,34 @@ void run(Broker& broker, Progress progress) {
     if (!message) {
         return;
     }
+    if (!progress.entries) {
+        progress.entries = entries_of(*message);
+    }
+    const ProduceEntries& entries = *progress.entries;
     ProduceResponse& response = progress.response;
-    // Without a transactional id nobody may write transactional records.
-    bool forbidden = !message->transactional_id && has_transactional_records(*message);
     response.responses.reserve(message->topic_data.size());
+    // Without a transactional id nobody may write transactional records.
+    bool forbidden = !message->transactional_id && entries.transactional;
+    size_t topic_number = 0;
     size_t number = 0;
     for (const auto& topic : message->topic_data) {
-        if (number++ < progress.topic) {
+        size_t answered =
+            entries.topic_in_answer.empty() ? topic_number : entries.topic_in_answer[topic_number];
+        ++topic_number;
+        if (number + topic.partition_data.size() < progress.next) {
+            number += topic.partition_data.size();
             continue;
         }
-        if (response.responses.size() < number) {
+        if (answered == response.responses.size()) {
             auto& fresh = response.responses.emplace_back();
             fresh.name = topic.name;
             fresh.topic_id = topic.topic_id;
             fresh.partition_responses.reserve(topic.partition_data.size());
         }
-        auto& topic_out = response.responses.back();
-        size_t index = 0;
+        auto& topic_out = response.responses[answered];
         for (const auto& data : topic.partition_data) {
-            if (index++ < progress.index) {
+            size_t entry = number++;
+            if (entry < progress.next || (!entries.replaced.empty() && entries.replaced[entry])) {
                 continue;
             }
             auto& out = topic_out.partition_responses.emplace_back();
@@ -372,16 +365,14 @@ void run(Broker& broker, Progress progress) {
                        progress.awaited, std::exchange(progress.tried_to_open, false));
             if (closed != nullptr) [[unlikely]] {
                 topic_out.partition_responses.pop_back();
-                progress.topic = number - 1;
-                progress.index = index - 1;
+                progress.next = entry;
                 return run_when_open(broker, std::move(progress), std::move(closed));
             }
             if (progress.awaited.size() > waits) {
-                progress.awaited.back().topic = number - 1;
+                progress.awaited.back().topic = answered;
                 progress.awaited.back().index = topic_out.partition_responses.size() - 1;
             }
         }
-        progress.index = 0;
     }
     if (progress.awaited.empty()) {
         return answer(broker, request, response, message->acks);
@@ -397,7 +388,8 @@ void run(Broker& broker, Progress progress) {
 }  // namespace
 
 void handle_produce(Broker& broker, Request request) {
-    run(broker, Progress{.request = std::move(request), .response = {}, .awaited = {}});
+    run(broker,
+        Progress{.request = std::move(request), .response = {}, .awaited = {}, .entries = {}});
 }
 
 }  // namespace moldau::broker
