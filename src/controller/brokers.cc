@@ -44,6 +44,20 @@ Status check_directories(const State& state, const BrokerRegistrationRequest& re
     return {};
 }
 
+// Kafka's controller has no word for it either, and falls over it.
+template <typename Listeners>
+Status check_security_protocols(const Listeners& listeners) {
+    for (const auto& listener : listeners) {
+        if (listener.security_protocol < 0 ||
+            listener.security_protocol > metadata::kSecurityProtocolMax) {
+            return fail(ErrorCode::UnknownServerError,
+                        "Unknown security protocol {} in listener {}", listener.security_protocol,
+                        listener.name);
+        }
+    }
+    return {};
+}
+
 Status check_feature(std::string_view name, int16_t finalized, int16_t min, int16_t max) {
     if (finalized < min || finalized > max) {
         return fail(
@@ -144,6 +158,7 @@ Result<Decision<protocol::BrokerRegistrationResponse>> register_broker(
     if (metadata::is_directory_assignment_supported(mv)) {
         MOLDAU_CHECK(check_directories(state, request));
     }
+    MOLDAU_CHECK(check_security_protocols(request.listeners));
     MOLDAU_CHECK(check_features(state, request, kraft_version));
 
     protocol::RegisterBrokerRecord record;
@@ -351,6 +366,7 @@ Result<Decision<protocol::ControllerRegistrationResponse>> register_controller(
         return fail(ErrorCode::UnsupportedVersion,
                     "The current MetadataVersion is too old to support controller registrations.");
     }
+    MOLDAU_CHECK(check_security_protocols(request.listeners));
     Decision<protocol::ControllerRegistrationResponse> decision;
     protocol::RegisterControllerRecord record;
     record.controller_id = request.controller_id;

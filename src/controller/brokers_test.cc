@@ -115,6 +115,17 @@ TEST_F(Registration, checks_come_in_kafkas_order_with_kafkas_words) {
     EXPECT_TRUE(refuse(request).message.starts_with("Broker 2 is already registered with"));
 
     request = registration(1, 1);
+    auto& listener = request.listeners.emplace_back();
+    listener.name = "EXTERNAL";
+    for (int16_t nothing_known : {-1, 4}) {
+        listener.security_protocol = nothing_known;
+        EXPECT_EQ(refuse(request).code, ErrorCode::UnknownServerError);
+    }
+    EXPECT_EQ(refuse(request).message, "Unknown security protocol 4 in listener EXTERNAL");
+    listener.security_protocol = 3;
+    EXPECT_TRUE(decide(request));
+
+    request = registration(1, 1);
     request.features[0].max_supported_version = 29;
     EXPECT_EQ(refuse(request).message,
               "Unable to register because the broker does not support finalized version 30 of "
@@ -279,6 +290,17 @@ TEST_F(Registration, cordoned_directories_are_written_when_first_told_and_when_t
     EXPECT_EQ(records(std::vector<Uuid>()), 0u);
     EXPECT_EQ(records(std::vector{one, two}), 1u);
     EXPECT_EQ(records(std::vector{two, one}), 0u);
+}
+
+// Once in the metadata log, every node that replays the record would have to make something of it.
+TEST_F(Registration, a_controller_whose_security_protocol_is_unknown_is_refused) {
+    protocol::ControllerRegistrationRequest request;
+    request.controller_id = 7;
+    request.listeners.emplace_back().security_protocol = 4;
+    EXPECT_EQ(register_controller(cluster.view(), request).error().code,
+              ErrorCode::UnknownServerError);
+    request.listeners[0].security_protocol = 1;
+    EXPECT_TRUE(register_controller(cluster.view(), request));
 }
 
 TEST_F(Registration, unregistering_needs_a_registered_broker) {

@@ -57,6 +57,8 @@ struct Features {
     friend bool operator==(const Features&, const Features&) = default;
 };
 
+inline constexpr int16_t kSecurityProtocolMax = 3;
+
 struct Endpoint {
     std::string name;  // of the listener, as configured: "PLAINTEXT"
     std::string host;
