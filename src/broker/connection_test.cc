@@ -203,7 +203,8 @@ TEST(SocketServer, connections_beyond_the_limit_of_an_address_are_refused) {
 class SocketServerTest : public testing::Test, public RequestSink {
  protected:
     SocketServerTest() { runtime::set_log_level("root", runtime::LogLevel::Off); }
-    ~SocketServerTest() override {
+    // Not the destructor's work: the loop calls this sink until it has ended.
+    void TearDown() override {
         server_->stop_accepting();
         server_->close_connections();
         loop_.stop();

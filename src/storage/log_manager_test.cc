@@ -33,12 +33,19 @@ class CountingFileSystem final : public runtime::ForwardingFileSystem {
     }
 
     Status sync_directory(const std::string& path) override {
-        directories_synced_.insert(path);
+        {
+            MutexLock lock(mutex_);
+            directories_synced_.insert(path);
+        }
         return ForwardingFileSystem::sync_directory(path);
     }
 
-    int data_opened_ = 0;
-    std::set<std::string> directories_synced_;
+    std::set<std::string> directories_synced() const {
+        MutexLock lock(mutex_);
+        return directories_synced_;
+    }
+
+    std::atomic<int> data_opened_{0};
     std::atomic<int> open_{0};
     std::atomic<int> synced_{0};
 
@@ -60,6 +67,9 @@ class CountingFileSystem final : public runtime::ForwardingFileSystem {
         std::atomic<int>& open_;
         std::atomic<int>& synced_;
     };
+
+    mutable Mutex mutex_;
+    std::set<std::string> directories_synced_ GUARDED_BY(mutex_);
 };
 
 class LogManagerTest : public ::testing::Test {
@@ -155,8 +165,8 @@ TEST_F(LogManagerTest, a_directory_made_in_advance_is_opened_and_synced_by_its_f
     EXPECT_GT(files_.data_opened_, opened);
     MutexLock lock(log->mutex());
     ASSERT_TRUE(log->flush());
-    EXPECT_TRUE(files_.directories_synced_.contains(dir(0)));
-    EXPECT_TRUE(files_.directories_synced_.contains(dir(0) + "/orders-0"));
+    EXPECT_TRUE(files_.directories_synced().contains(dir(0)));
+    EXPECT_TRUE(files_.directories_synced().contains(dir(0) + "/orders-0"));
     EXPECT_GE(files_.synced_, synced + 2);  // the data and partition.metadata
 }
 

@@ -69,7 +69,7 @@ class OneNode(unittest.TestCase):
         return connection
 
     def assert_within_memory(self):
-        if settings.server == "moldau" and "asan" not in str(settings.moldau):
+        if settings.server == "moldau" and not settings.is_sanitized():
             self.assertLess(memory_mib(self.node), MEMORY_MIB)
 
 

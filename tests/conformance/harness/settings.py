@@ -12,6 +12,11 @@ moldau = next((path for path in (ROOT / "build/dev/apps/moldau/moldau",
               ROOT / "build/dev/apps/moldau/moldau")
 
 
+def is_sanitized():
+    """The program is built under a sanitizer, with whose memory its own limits cannot be kept."""
+    return server == "moldau" and not {"asan", "tsan"}.isdisjoint(moldau.parts)
+
+
 def have_kafka():
     return shutil.which("java") is not None and (JARS / ".complete").exists()
 
