@@ -196,7 +196,7 @@ void Partition::begin_leadership() {
     MutexLock log_lock(log_->mutex());
     durable_end_ = log_->durable_end();
     invisible_.clear();
-    leader_.emplace(
+    leader_ = std::make_unique<replication::PartitionLeader>(
         replication::LeaderSettings{.local = context_.local,
                                     .lag_max = context_.lag_max,
                                     .min_insync_replicas = log_->config().min_insync_replicas},

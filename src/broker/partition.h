@@ -257,7 +257,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
     bool stopped_ GUARDED_BY(mutex_) = false;
     bool opening_ GUARDED_BY(mutex_) = false;  // on some thread, without the lock
     std::condition_variable_any opened_;
-    std::optional<replication::PartitionLeader> leader_ GUARDED_BY(mutex_);
+    // Most partitions of a large node are idle: what only a used one needs is not part of it.
+    std::unique_ptr<replication::PartitionLeader> leader_ GUARDED_BY(mutex_);
     std::vector<ParkedFetch> fetch_waiters_ GUARDED_BY(mutex_);
     std::vector<ProduceWaiter> produce_waiters_ GUARDED_BY(mutex_);
     std::shared_ptr<const std::function<void(Offset)>> listener_ GUARDED_BY(mutex_);

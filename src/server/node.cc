@@ -18,6 +18,7 @@
 #include "runtime/event_loop.h"
 #include "runtime/file_system.h"
 #include "runtime/logging.h"
+#include "runtime/memory.h"
 #include "server/controller_registration.h"
 #include "server/metadata_directory.h"
 #include "storage/log_manager.h"
@@ -171,6 +172,8 @@ Status Node::Impl::start() {
     serving = true;
     sockets.start_accepting(false);
     MOLDAU_LOG_INFO(log, "[KafkaRaftServer nodeId={}] Kafka Server started", config.node_id());
+    // Reading the metadata log and recovering the others took far more than what they left.
+    runtime::return_freed_memory();
     return {};
 }
 

@@ -69,6 +69,8 @@ struct LogOptions {
     Offset high_watermark{0};
     // The directory was left by a clean stop: nothing needs checking.
     bool clean_shutdown = false;
+    // What take_producers() gave when the log was closed, which is more than a snapshot file holds.
+    std::optional<ProducerState> producers;
     Duration producer_id_expiration = std::chrono::hours(24);
     // Recovery gives up with BrokerNotAvailable once this is asked for.
     std::stop_token stop;
@@ -271,9 +273,12 @@ class Log : public std::enable_shared_from_this<Log> {
     // After recovery: appends what of the journal's entries continues the log. Returns how many
     // did.
     Result<size_t> replay(const std::vector<Bytes>& appends, TimestampMs now);
-    // Before and after everything in the log's directory is synced at once.
-    Status prepare_sync_of_all();
-    void note_all_synced();
+    // After recovery: writes all that a clean close does and syncs nothing. The owner lets go of
+    // the log and syncs everything in its directory at once before it counts as closed.
+    Status close_before_sync_of_all();
+    // Of a closed log: each producer with all the batches that a retry may repeat. A snapshot file
+    // knows the last of them only, and after a crash clients repeat those before it, too.
+    ProducerState take_producers() { return std::move(producers_); }
 
     // Makes everything appended so far durable and moves the recovery point.
     Status flush();

@@ -103,15 +103,12 @@ Result<size_t> Log::replay(const std::vector<Bytes>& appends, TimestampMs now) {
     return replayed;
 }
 
-Status Log::prepare_sync_of_all() {
-    return checked(epochs_.flush(), "leader epochs cannot be written");
-}
-
-void Log::note_all_synced() {
+Status Log::close_before_sync_of_all() {
+    MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
     recovery_point_ = log_end_offset_;
     directory_changes_synced_ = directory_changes_;
     parent_unsynced_ = false;
-    durable_.reset(log_end_offset_);
+    return close();
 }
 
 }  // namespace moldau::storage

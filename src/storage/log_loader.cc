@@ -47,10 +47,12 @@ Result<Offset> next_offset_of_file(runtime::FileSystem& files, const std::string
 
 class LogLoader {
  public:
-    LogLoader(Log& log, bool clean, std::stop_token stop, TimestampMs now)
+    LogLoader(Log& log, bool clean, std::optional<ProducerState> producers, std::stop_token stop,
+              TimestampMs now)
         : log_(log),
           files_(log.context_.cache->files()),
           clean_(clean),
+          kept_producers_(std::move(producers)),
           stop_(std::move(stop)),
           now_(now) {}
 
@@ -327,6 +329,12 @@ class LogLoader {
                 MOLDAU_CHECK(log_.remove_snapshot(offset));
             }
         }
+        if (clean_ && kept_producers_ && kept_producers_->map_end_offset() == end) {
+            log_.producers_ = *std::move(kept_producers_);
+            log_.producers_.remove_expired(now_);
+            log_.producers_.on_high_watermark(log_.high_watermark_);
+            return {};
+        }
         // A clean stop leaves a snapshot unless there was nothing to remember.
         if (clean_ && log_.snapshots_.empty()) {
             log_.producers_.clear(end);
@@ -338,6 +346,7 @@ class LogLoader {
     Log& log_;
     runtime::FileSystem& files_;
     const bool clean_;
+    std::optional<ProducerState> kept_producers_;
     const std::stop_token stop_;
     const TimestampMs now_;
 };
@@ -350,9 +359,10 @@ Result<std::unique_ptr<Log>> Log::open(LogContext context, LogOptions options, T
         LeaderEpochCache::load(files, runtime::join_path(options.dir, kLeaderEpochCheckpoint)));
     bool clean = options.clean_shutdown;
     std::stop_token stop = options.stop;
+    std::optional<ProducerState> producers = std::move(options.producers);
     std::unique_ptr<Log> log(new Log(std::move(context), std::move(options), std::move(epochs)));
     MOLDAU_TRY(log->topic_id_, read_partition_metadata(files, log->dir_));
-    MOLDAU_CHECK(LogLoader(*log, clean, std::move(stop), now).load());
+    MOLDAU_CHECK(LogLoader(*log, clean, std::move(producers), std::move(stop), now).load());
     log->durable_.reset(log->log_end_offset_);
     if (log->journals() && log->recovery_point_ < log->log_end_offset_) {
         // Not synced, and found after a crash: it does not count before it is.

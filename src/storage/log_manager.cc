@@ -356,12 +356,12 @@ Status LogManager::recover_dir(Dir& dir) {
                 failure = fail(log.error());
                 return;
             }
-            MutexLock lock((*log)->mutex());
-            if (auto replayed = replay_into(**log, replay); !replayed) {
-                MutexLock failure_lock(failure_mutex);
-                failure = replayed;
+            if (auto ready = finish_recovery(*todo[i], **log, replay); !ready) {
+                MutexLock lock(failure_mutex);
+                failure = ready;
                 return;
             }
+            MutexLock lock((*log)->mutex());
             MOLDAU_LOG_INFO(logger,
                             "Completed load of Log(dir={}, topicId={}, topic={}, partition={}) "
                             "with {} segments, local-log-start-offset {} and log-end-offset {} in "
@@ -491,6 +491,9 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager) {
     options.recovery_point = recovery_point;
     options.high_watermark = high_watermark;
     options.clean_shutdown = !needs_recovery;
+    if (producers != nullptr) {
+        options.producers = *producers;
+    }
     options.producer_id_expiration = manager.options_.producer_id_expiration;
     options.stop = manager.options_.stop;
     MOLDAU_TRY(auto opened,
@@ -499,6 +502,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager) {
     needs_recovery = false;
     untouched = false;
     glance.reset();
+    producers.reset();
     topic_id = log->topic_id();
     return log;
 }

@@ -1,10 +1,10 @@
 // LogManager: all logs of a node over its log.dirs: identity and locks of the directories, loading
 // and recovery, creation, deletion, checkpoints and the clean stop.
 //
-// Logs are discovered at start and opened on first use when the last stop was clean; after any
-// other stop each is recovered at load(). Thread-safe. The periodic methods are called by a shell
-// from the disk pool; they take each log's own lock for a short while only. A directory that fails
-// goes offline: its logs refuse everything, and on_dir_failure is told once.
+// Logs are discovered at start and opened on first use; after a stop that was not clean each is
+// recovered at load() first, and closed again. Thread-safe. The periodic methods are called by a
+// shell from the disk pool; they take each log's own lock for a short while only. A directory that
+// fails goes offline: its logs refuse everything, and on_dir_failure is told once.
 #pragma once
 
 #include <functional>
@@ -85,7 +85,7 @@ class LogManager {
     // The broker epoch of the last stop; nullopt unless it was clean in every directory.
     std::optional<int64_t> previous_broker_epoch() const { return previous_broker_epoch_; }
 
-    // Opens every log that needs recovery and removes the marks of the clean stop. Blocks. An
+    // Recovers every log that needs it and removes the marks of the clean stop. Blocks. An
     // interrupted load leaves directories that are recovered again.
     Status load();
 
@@ -174,7 +174,10 @@ class LogManager {
     void make_journal(Dir& dir);
     // What the journal of a directory says after an unclean stop.
     Result<JournalReplay> read_journal(Dir& dir);
-    Status replay_into(Log& log, const JournalReplay& replay);
+    // Whether everything in the directory is synced once it is recovered.
+    bool syncs_all(const Dir& dir) const;
+    // Replays the journal, and closes the log if all is synced after it.
+    Status finish_recovery(Entry& entry, Log& log, const JournalReplay& replay);
     // After recovery: nothing needs the journal any more.
     Status sync_recovered(Dir& dir);
     // Before files of the journal are used again.

@@ -82,6 +82,8 @@ struct LogManager::Entry {
     // Never opened since it was made: one empty segment, perhaps without its index files.
     bool untouched GUARDED_BY(mutex) = false;
     std::optional<LogGlance> glance GUARDED_BY(mutex);  // until the log opens
+    // Of a log that was closed after its recovery, if it has producers; until it opens.
+    std::unique_ptr<ProducerState> producers GUARDED_BY(mutex);
     // As the checkpoint files had them; what counts until the log is open.
     Offset recovery_point{0};
     Offset log_start_offset{0};

@@ -33,27 +33,40 @@ Result<JournalReplay> LogManager::read_journal(Dir& dir) {
     return plan_replay(std::move(groups));
 }
 
-Status LogManager::replay_into(Log& log, const JournalReplay& replay) {
-    auto appends = replay.find({log.topic_id(), log.topic_partition().partition});
-    if (appends != replay.end()) {
-        MOLDAU_CHECK(log.replay(appends->second, clock_.wall_ms()));
+bool LogManager::syncs_all(const Dir& dir) const {
+    return options_.journal || dir.has_journal_files;
+}
+
+// A node of many partitions would hold all their logs after a crash, and use a few.
+Status LogManager::finish_recovery(Entry& entry, Log& log, const JournalReplay& replay) {
+    MutexLock lock(entry.mutex);
+    {
+        MutexLock log_lock(log.mutex());
+        auto appends = replay.find({log.topic_id(), entry.partition.partition});
+        if (appends != replay.end()) {
+            MOLDAU_CHECK(log.replay(appends->second, clock_.wall_ms()));
+        }
+        if (!syncs_all(*entry.dir)) {
+            return {};
+        }
+        MOLDAU_CHECK(log.close_before_sync_of_all());
+        entry.recovery_point = log.recovery_point();
+        entry.log_start_offset = log.log_start_offset();
+        entry.high_watermark = log.high_watermark();
+        if (!log.producers().producers().empty()) {
+            entry.producers = std::make_unique<ProducerState>(log.take_producers());
+        }
     }
-    return log.prepare_sync_of_all();
+    entry.log.reset();
+    return {};
 }
 
 Status LogManager::sync_recovered(Dir& dir) {
-    if (!options_.journal && !dir.has_journal_files) {
+    if (!syncs_all(dir)) {
         return {};
     }
     // One sync for all: what recovery and replay wrote, and what was written before the stop.
     MOLDAU_CHECK(files_.sync_all(dir.path));
-    for (const EntryPtr& entry : entries()) {
-        MutexLock lock(entry->mutex);
-        if (entry->dir == &dir && entry->log != nullptr) {
-            MutexLock log_lock(entry->log->mutex());
-            entry->log->note_all_synced();
-        }
-    }
     return dir.has_journal_files ? remove_journal_files(files_, dir.path) : Status();
 }
 

@@ -7,6 +7,7 @@
 
 #include "record/builder.h"
 #include "runtime/clock.h"
+#include "runtime/disk_pool.h"
 #include "runtime/entropy.h"
 #include "runtime/file_system.h"
 #include "runtime/forwarding_file_system.h"
@@ -80,6 +81,7 @@ class LogManagerTest : public ::testing::Test {
         runtime::set_log_level("root", runtime::LogLevel::Off);
     }
     ~LogManagerTest() override {
+        pool_->stop();
         manager_.reset();
         (void)files_.remove_all(root_);
     }
@@ -109,12 +111,18 @@ class LogManagerTest : public ::testing::Test {
         options.on_dir_failure = [this](const std::string& path, const Uuid&, const Error&) {
             failed_.push_back(path);
         };
+        if (has_journal_) {
+            options.journal = JournalSettings{
+                .background = [this](auto work) { pool_->submit(std::move(work)); }};
+        }
         MOLDAU_TRY(auto manager, LogManager::open(files_, clock_, std::move(options)));
         MOLDAU_CHECK(manager->load());
         return manager;
     }
     void start() {
+        pool_->stop();  // what it runs belongs to the manager
         manager_.reset();
+        pool_.emplace(1);
         auto started = try_start();
         ASSERT_TRUE(started) << started.error().message;
         manager_ = std::move(*started);
@@ -148,7 +156,9 @@ class LogManagerTest : public ::testing::Test {
     std::stop_source stop_;
     std::string root_;
     int dirs_ = 0;
+    bool has_journal_ = false;
     std::vector<std::string> failed_;
+    std::optional<runtime::DiskPool> pool_{1};
     std::unique_ptr<LogManager> manager_;
 };
 
@@ -489,6 +499,63 @@ TEST_F(LogManagerTest, logs_are_recovered_after_a_crash) {
         ASSERT_TRUE(log && *log);
         EXPECT_EQ((*log)->log_end_offset(), Offset(1));
     }
+}
+
+// A node of ten thousand partitions with records held ten thousand logs after kill -9.
+TEST_F(LogManagerTest, logs_are_closed_again_after_their_recovery) {
+    has_journal_ = true;
+    format(1);
+    start();
+    constexpr int kLogs = 6;
+    for (int p = 0; p < kLogs; ++p) {
+        append(*create({"orders", p}), "a");
+    }
+    start();  // as after kill -9
+    EXPECT_EQ(manager_->file_cache().open_count(), 0u);
+    start();  // nobody used one in between
+    files_.data_opened_ = 0;
+    for (int p = 0; p < kLogs; ++p) {
+        auto log = manager_->get({"orders", p});
+        ASSERT_TRUE(log && *log);
+        EXPECT_EQ((*log)->recovery_point(), Offset(1));
+        EXPECT_EQ((*log)->durable_end(), Offset(1));
+        append(**log, "b");
+        EXPECT_EQ((*log)->log_end_offset(), Offset(2));
+    }
+    EXPECT_EQ(manager_->file_cache().open_count(), static_cast<size_t>(kLogs));
+}
+
+// 1. A producer has two batches under way. 2. Both are in the log, and the node is killed before it
+// answers. 3. The producer sends both again: the snapshot file of a closed log knows the second.
+TEST_F(LogManagerTest, a_log_closed_after_its_recovery_knows_all_that_a_producer_may_repeat) {
+    has_journal_ = true;
+    format(1);
+    start();
+    std::vector<Bytes> batches;
+    for (int32_t sequence : {0, 1}) {
+        record::BatchBuilder builder(
+            {.producer_id = 7, .producer_epoch = 0, .base_sequence = sequence});
+        builder.append(clock_.wall_ms(), std::nullopt, "a");
+        batches.push_back(builder.build());
+    }
+    auto send = [&](Log& log, const Bytes& batch) {
+        MutexLock lock(log.mutex());
+        return log.append_as_leader(batch, {.leader_epoch = LeaderEpoch(0)}, clock_.wall_ms());
+    };
+    auto log = create(kOrders);
+    for (const Bytes& batch : batches) {
+        ASSERT_TRUE(send(*log, batch));
+    }
+    log.reset();
+    start();  // as after kill -9
+    EXPECT_EQ(manager_->file_cache().open_count(), 0u);
+    log = *manager_->get(kOrders);
+    for (const Bytes& batch : batches) {
+        auto repeated = send(*log, batch);
+        ASSERT_TRUE(repeated) << repeated.error().error.message;
+        EXPECT_TRUE(repeated->duplicate);
+    }
+    EXPECT_EQ(log->log_end_offset(), Offset(2));
 }
 
 TEST_F(LogManagerTest, new_logs_go_where_the_fewest_are) {
