@@ -5,6 +5,7 @@
 #include "record/builder.h"
 #include "storage/batch_cleaner.h"
 #include "storage/cleaning_plan.h"
+#include "storage/io_throttle.h"
 
 namespace moldau::storage {
 namespace {
@@ -271,6 +272,45 @@ TEST_F(CleaningPlanTest, neighbours_are_joined_up_to_the_segment_size) {
     all[1].end = Offset((int64_t{1} << 31) + 1);
     config_.segment_index_bytes = 1000;
     EXPECT_EQ(group_segments(all, Offset(200), config_), (Groups{{0, 1}, {1, 2}}));
+}
+
+class Throttle : public ::testing::Test {
+ protected:
+    Duration rest(int64_t bytes, double rate) {
+        return std::max(Duration(0), throttle_.moved(bytes, rate, now_) - now_);
+    }
+    MonotonicTime now_{seconds(100)};
+    IoThrottle throttle_;
+};
+
+TEST_F(Throttle, what_was_moved_is_paid_for_in_time) {
+    EXPECT_EQ(rest(500, 1000), milliseconds(500));
+    now_ += milliseconds(500);
+    EXPECT_EQ(rest(2000, 1000), seconds(2));
+    now_ += milliseconds(1500);
+    EXPECT_EQ(rest(100, 1000), milliseconds(600)) << "half a second is still owed";
+}
+
+TEST_F(Throttle, threads_share_the_rate) {
+    EXPECT_EQ(rest(1000, 1000), seconds(1));
+    EXPECT_EQ(rest(1000, 1000), seconds(2));
+}
+
+TEST_F(Throttle, idle_time_is_no_credit) {
+    EXPECT_EQ(rest(1000, 1000), seconds(1));
+    now_ += seconds(1000);
+    EXPECT_EQ(rest(1000, 1000), seconds(1));
+}
+
+TEST_F(Throttle, a_new_rate_counts_from_the_next_bytes_on) {
+    EXPECT_EQ(rest(1000, 1000), seconds(1));
+    EXPECT_EQ(rest(1000, 500), seconds(3));
+}
+
+TEST_F(Throttle, the_ends_of_the_range) {
+    EXPECT_EQ(rest(1 << 30, std::numeric_limits<double>::max()), Duration(0));
+    EXPECT_EQ(rest(1, 0), seconds(3600));
+    EXPECT_EQ(rest(0, 0), seconds(2 * 3600));
 }
 
 }  // namespace

@@ -78,18 +78,10 @@ void LogCleaner::work() {
 
 bool LogCleaner::pace(int64_t bytes, double bytes_per_second) {
     MutexLock lock(mutex_);
-    if (stopping_) {
-        return false;
-    }
-    double seconds_needed = static_cast<double>(bytes) / bytes_per_second;
-    if (seconds_needed < 1e-6) {
-        return true;
-    }
-    auto needed = Duration(static_cast<int64_t>(std::min(seconds_needed, 3600.0) * 1e9));
     MonotonicTime now = clock_.monotonic();
-    paced_until_ = std::max(paced_until_, now) + needed;
-    auto until = std::chrono::steady_clock::now() + (paced_until_ - now);
-    while (!stopping_ && std::chrono::steady_clock::now() < until) {
+    Duration rest = throttle_.moved(bytes, bytes_per_second, now) - now;
+    auto until = std::chrono::steady_clock::now() + rest;
+    while (!stopping_ && rest > Duration(0) && std::chrono::steady_clock::now() < until) {
         wake_.wait_until(mutex_.native(), until);
     }
     return !stopping_;

@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "base/topic_partition.h"
 #include "storage/checkpoint_file.h"
+#include "storage/io_throttle.h"
 #include "storage/log_cleaning.h"
 
 namespace moldau::runtime {
@@ -74,7 +75,7 @@ class LogCleaner {
     Offset checkpointed(const TopicPartition& partition) const;
     void keep_checkpoint(const TopicPartition& partition, const std::string& dir,
                          Offset first_dirty);
-    // Waits until `bytes` more are allowed. False when stopped.
+    // Rests as long as `bytes` that were moved ask for. False when stopped.
     bool pace(int64_t bytes, double bytes_per_second);
     void work();
     static void tell(const Candidate& candidate, Offset end, const LogCleaning& cleaning,
@@ -92,7 +93,7 @@ class LogCleaner {
     std::map<std::string, OffsetCheckpoint> checkpoints_ GUARDED_BY(mutex_);  // by log.dir
     std::set<TopicPartition> in_progress_ GUARDED_BY(mutex_);
     std::set<TopicPartition> uncleanable_ GUARDED_BY(mutex_);
-    MonotonicTime paced_until_ GUARDED_BY(mutex_){};
+    IoThrottle throttle_ GUARDED_BY(mutex_);
     std::vector<std::thread> threads_;
 };
 

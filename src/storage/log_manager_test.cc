@@ -407,6 +407,41 @@ TEST_F(LogCleanerTest, threads_clean_by_themselves_and_stop_when_told) {
     cleaning->stop();
 }
 
+// Tells that somebody asked for the time.
+class WatchedClock final : public runtime::Clock {
+ public:
+    MonotonicTime monotonic() const override {
+        asked.fetch_add(1);
+        asked.notify_all();
+        return MonotonicTime(seconds(1));
+    }
+    TimestampMs wall_ms() const override { return 1'700'000'000'000; }
+
+    mutable std::atomic<int> asked{0};
+};
+
+TEST_F(LogCleanerTest, a_throttled_cleaning_rests_and_is_woken_by_the_stop) {
+    auto log = create({"orders", 0});
+    for (int i = 0; i < 60; ++i) {
+        put(*log, "same", "value");
+    }
+    WatchedClock clock;
+    LogCleaner cleaning(*manager_, files_, clock, entropy_,
+                        [] { return CleanerConfig{.io_bytes_per_second = 1}; });
+    std::atomic<bool> cleaned{true};
+    std::jthread cleaner([&] { cleaned = cleaning.clean_filthiest(); });
+    // When it begins, and to see how long to rest: then only the stop ends it for the next minutes.
+    for (int asked = 0; asked < 2; asked = clock.asked) {
+        clock.asked.wait(asked);
+    }
+    int64_t before = bytes({"orders", 0});
+    cleaning.stop();
+    cleaner.join();
+    EXPECT_FALSE(cleaned);
+    EXPECT_EQ(bytes({"orders", 0}), before);
+    EXPECT_EQ(text(dir(0) + "/cleaner-offset-checkpoint"), "<missing>");
+}
+
 TEST_F(LogManagerTest, an_interrupted_recovery_is_done_again_by_the_next_start) {
     format(2);
     start();
