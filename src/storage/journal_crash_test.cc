@@ -1,7 +1,9 @@
 // Several logs of one directory live through appends of all sizes, rolls, retention, truncation,
-// deletion, recycling of the journal, clean and unclean restarts; the power fails at every file
-// operation of that life, with several outcomes each of what the device kept. Afterwards every
-// acknowledged record is there, in order and once. Broken devices show that the check would notice.
+// compaction, deletion, recycling of the journal, clean and unclean restarts; the power fails at
+// every file operation of that life, with several outcomes each of what the device kept. Afterwards
+// every acknowledged record is there, in order and once. Broken devices show that the check would
+// notice.
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -9,9 +11,11 @@
 
 #include "record/builder.h"
 #include "runtime/clock.h"
+#include "runtime/entropy.h"
 #include "runtime/forwarding_file_system.h"
 #include "runtime/logging.h"
 #include "runtime/memory_file_system.h"
+#include "storage/log_cleaner.h"
 #include "storage/log_manager.h"
 
 namespace moldau::storage {
@@ -20,6 +24,12 @@ namespace {
 using Fault = runtime::MemoryFileSystem::Fault;
 
 constexpr std::string_view kDir = "/logs";
+constexpr std::string_view kCompacted = "compacted";
+
+// Compaction leaves the last record of each key.
+std::string key_of(size_t record) {
+    return fmt::format("key-{}", record % 3);
+}
 
 // What one topic's partition was told and what was promised about it.
 struct Story {
@@ -100,8 +110,9 @@ class JournalCrashTest : public testing::Test {
             auto config = std::make_shared<config::LogConfig>();
             config->internal_segment_bytes = 24'000;
             config->file_delete_delay_ms = 0;
-            config->cleanup_compact = topic == "compacted";
-            config->cleanup_delete = topic != "compacted";
+            config->cleanup_compact = topic == kCompacted;
+            config->cleanup_delete = topic != kCompacted;
+            config->min_cleanable_dirty_ratio = 0.01;
             return config;
         };
         options.journal = JournalSettings{
@@ -142,13 +153,23 @@ class JournalCrashTest : public testing::Test {
         std::string value = fmt::format("{}-{}-{} ", topic, told.records.size(), told.epoch) +
                             std::string(bytes, 'x');
         record::BatchBuilder builder;
-        std::string name = value.substr(0, value.find(' '));
-        builder.append(clock_.wall_ms(), name, value);
-        told.records.push_back(name);
-        return target
-            ->append_as_leader(builder.build(), {.leader_epoch = LeaderEpoch(told.epoch)},
-                               clock_.wall_ms())
-            .has_value();
+        builder.append(clock_.wall_ms(), key_of(told.records.size()), value);
+        told.records.push_back(value.substr(0, value.find(' ')));
+        if (!target->append_as_leader(builder.build(), {.leader_epoch = LeaderEpoch(told.epoch)},
+                                      clock_.wall_ms())) {
+            return false;
+        }
+        acknowledge(told, *target);
+        return true;
+    }
+    // Whoever waits is told as soon as the log says so.
+    static void acknowledge(Story& told, Log& log) {
+        int64_t durable = log.durable_end().value();
+        told.acknowledged = std::max(told.acknowledged, durable);
+        if (static_cast<size_t>(durable) == told.records.size()) {
+            told.before.clear();
+        }
+        log.set_high_watermark(Offset(told.acknowledged));
     }
     // Lets journal and syncs do all they have to, and notes what may be acknowledged.
     bool settle() {
@@ -172,22 +193,35 @@ class JournalCrashTest : public testing::Test {
                 return false;
             }
             MutexLock lock(target->mutex());
-            Story& told = story(topic);
-            int64_t durable = target->durable_end().value();
-            if (durable > told.acknowledged) {
-                told.acknowledged = durable;
-            }
-            if (static_cast<size_t>(durable) == told.records.size()) {
-                told.before.clear();
-            }
-            target->set_high_watermark(Offset(told.acknowledged));
+            acknowledge(story(topic), *target);
         }
         return true;
     }
     bool roll(const std::string& topic) {
         auto target = log(topic);
+        if (target == nullptr) {
+            return false;
+        }
         MutexLock lock(target->mutex());
         return target->roll(clock_.wall_ms()).has_value();
+    }
+    // Leaves of what was rolled the last record of each key.
+    bool compact() {
+        if (!roll(std::string(kCompacted))) {
+            return false;
+        }
+        runtime::SeededEntropy entropy(1);
+        LogCleaner cleaner(*manager_, *files_, clock_, entropy, [] {
+            return CleanerConfig{.dedupe_buffer_bytes = 1 << 16, .io_buffer_bytes = 1 << 16};
+        });
+        compactions_ += cleaner.clean_filthiest() ? 1 : 0;
+        auto target = log(std::string(kCompacted));
+        if (target == nullptr) {
+            return false;
+        }
+        MutexLock lock(target->mutex());
+        target->remove_deleted(clock_.wall_ms());
+        return !target->failed();
     }
     bool truncate(const std::string& topic, int64_t offset) {
         Story& told = story(topic);
@@ -244,7 +278,7 @@ class JournalCrashTest : public testing::Test {
                 !append("bills", 11'000) || !append("bills", 20) || !append("compacted", 50)) {
                 return false;
             }
-            if ((round == 0 && !roll("compacted")) || !append("compacted", 60) || !settle()) {
+            if (!compact() || !append("compacted", 60) || !settle()) {
                 return false;
             }
             if (round == 1 && (!truncate("bills", 6) || !append("bills", 70) || !settle() ||
@@ -268,11 +302,27 @@ class JournalCrashTest : public testing::Test {
             }
             manager_->checkpoint_recovery_points();
         }
+        return use_every_file_twice();
+    }
+
+    // More than the journal holds at once: what its files held first is gone from them.
+    bool use_every_file_twice() {
+        for (int i = 0; i < 24; ++i) {
+            if (!append("orders", 700) || !append("bills", 3'000) || !append("compacted", 20) ||
+                !settle()) {
+                return false;
+            }
+            if ((i % 4 == 3 && !recycle()) || (i % 8 == 6 && !compact()) ||
+                (i % 8 == 2 && !roll(std::string(kCompacted)))) {
+                return false;
+            }
+        }
         return true;
     }
 
-    static std::vector<std::pair<int64_t, std::string>> read_all(Log& log) {
-        std::vector<std::pair<int64_t, std::string>> found;
+    using Records = std::vector<std::pair<int64_t, std::string>>;  // by offset
+    static Records read_all(Log& log) {
+        Records found;
         Offset next = log.log_start_offset();
         while (next < log.log_end_offset()) {
             auto read = log.read(next, 1 << 20, ReadBound::LogEnd, true);
@@ -297,6 +347,14 @@ class JournalCrashTest : public testing::Test {
             }
         }
         return found;
+    }
+
+    // Whether a later record has the key of the one that was at `offset`.
+    static bool is_superseded(const Records& records, int64_t offset) {
+        return std::ranges::any_of(records, [&](const auto& record) {
+            return record.first > offset &&
+                   key_of(static_cast<size_t>(record.first)) == key_of(static_cast<size_t>(offset));
+        });
     }
 
     // What is wrong with the logs after a start; empty: nothing.
@@ -328,6 +386,11 @@ class JournalCrashTest : public testing::Test {
             bool as_told = true;
             bool as_before = !told.before.empty();
             for (const auto& [offset, value] : records) {
+                if (topic == kCompacted) {
+                    while (expected < offset && is_superseded(records, expected)) {
+                        ++expected;
+                    }
+                }
                 if (offset != expected++) {
                     return fmt::format("{} has {} at offset {}, expected offset {}", topic, value,
                                        offset, expected - 1);
@@ -400,8 +463,10 @@ class JournalCrashTest : public testing::Test {
     uint64_t operations_of_a_life() {
         begin_machine();
         uint64_t before = disk_->operations();
+        compactions_ = 0;
         EXPECT_TRUE(live());
         EXPECT_EQ(complaint(), "");
+        EXPECT_GE(compactions_, 5);
         return disk_->operations() - before;
     }
     // Lives until the power fails at that operation. Returns what is wrong afterwards.
@@ -436,6 +501,7 @@ class JournalCrashTest : public testing::Test {
     std::map<Uuid, Story> stories_;
     std::map<std::string, Uuid> ids_;
     uint64_t next_id_ = 1;
+    int compactions_ = 0;
 };
 
 TEST_F(JournalCrashTest, a_power_cut_at_any_operation_takes_back_nothing_acknowledged) {

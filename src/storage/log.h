@@ -379,6 +379,8 @@ class Log : public std::enable_shared_from_this<Log> {
     Offset high_watermark_;
     Offset log_end_offset_;
     Offset recovery_point_;
+    // What the checkpoint file may say although a truncation has lowered recovery_point_ since.
+    Offset recovery_point_told_;
     std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty once open
     LeaderEpochCache epochs_;
     ProducerState producers_;

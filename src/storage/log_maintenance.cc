@@ -88,8 +88,11 @@ Status Log::roll_to(Offset base, TimestampMs now) {
     MOLDAU_CHECK(checked(closing.load_indexes(), "index cannot be read"));
     MOLDAU_CHECK(checked(closing.write_indexes(true), "index cannot be written"));
     MOLDAU_CHECK(checked(closing.trim(), "segment cannot be trimmed"));
-    if (config_->cleanup_compact) {
-        // Recovery takes holes between segments for compaction's: a lost end must not make one.
+    // A lost end must not make a hole between segments that recovery does not see: it takes those
+    // of a compacted log for compaction's, and looks at nothing below the recovery point in the
+    // file.
+    bool is_hidden = recovery_point_ < base && base <= recovery_point_told_;
+    if (config_->cleanup_compact || is_hidden) {
         MOLDAU_CHECK(sync_segments());
     }
     MOLDAU_CHECK(start_segment(base, now));
@@ -126,6 +129,7 @@ Offset Log::segment_end(size_t index) const {
 }
 
 void Log::lower_recovery_point(Offset offset) {
+    recovery_point_told_ = std::max(recovery_point_told_, recovery_point_);
     recovery_point_ = std::min(recovery_point_, offset);
     ++truncations_;
 }
@@ -337,8 +341,7 @@ Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
     }
     log_start_offset_ = offset;
     log_end_offset_ = offset;
-    recovery_point_ = std::min(recovery_point_, offset);
-    ++truncations_;
+    lower_recovery_point(offset);
     epochs_.clear();
     MOLDAU_CHECK(checked(epochs_.flush(), "leader epochs cannot be written"));
     for (Offset snapshot : std::vector(snapshots_)) {

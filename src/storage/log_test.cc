@@ -6,6 +6,7 @@
 
 #include "record/builder.h"
 #include "runtime/forwarding_file_system.h"
+#include "runtime/memory_file_system.h"
 #include "storage/log_fixture.h"
 
 namespace moldau::storage {
@@ -215,6 +216,31 @@ TEST_F(LogTest, truncation_drops_records_and_their_epochs) {
     close_and_reopen();
     EXPECT_EQ(values(Offset(0)).size(), 5u);
     EXPECT_EQ(values(Offset(4)).front(), "new");
+}
+
+// 1. The recovery point 8 is in its file. 2. A truncation to 6; 6 and 7 are appended anew, and the
+// roll makes a segment at 8. 3. The power goes: the new segment's name is on the device, 6 and 7
+// are not. Recovery looked at nothing below 8: a log of 8 records had a hole, and what the journal
+// had of 6 and 7 did not fit its end.
+TEST_F(LogTest, a_roll_below_the_recovery_point_of_before_a_truncation_syncs_what_it_closes) {
+    runtime::MemoryFileSystem files;
+    use(files);
+    open();
+    for (int i = 0; i < 8; ++i) {
+        append({"old"});
+    }
+    ASSERT_TRUE(log_->flush());
+    ASSERT_TRUE(files.sync_all("/"));
+    options_recovery_point_ = log_->recovery_point();
+    ASSERT_TRUE(log_->truncate_to(Offset(6), now_));
+    append({"new"}, LeaderEpoch(1));
+    append({"new"}, LeaderEpoch(1));
+    ASSERT_TRUE(log_->roll(now_));
+    files.crash_losing_all();
+    open();
+    EXPECT_EQ(log_->log_end_offset(), Offset(8));
+    EXPECT_EQ(values(Offset(6)), (std::vector<std::string>{"new", "new"}));
+    use(runtime::real_file_system());
 }
 
 TEST_F(LogTest, truncating_fully_starts_anew_at_the_offset) {
