@@ -248,7 +248,7 @@ Result<BytesDecoder> find_bytes_decoder(std::string_view class_name) {
         }
     }
     return fail(ErrorCode::InvalidRequest,
-                "java.lang.RuntimeException: Failed to load decoder class: {}", class_name);
+                "java.lang.RuntimeException: Failed to load decoder class");
 }
 
 std::string show_control_record(const record::RecordView& record) {

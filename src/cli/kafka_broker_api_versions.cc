@@ -1,6 +1,7 @@
 // kafka-broker-api-versions: what each broker says in ApiVersions, and what this client would use.
 #include "cli/client_tool.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "client/admin.h"
 #include "protocol/api_keys.h"
@@ -48,12 +49,27 @@ std::string versions_text(const client::ApiRanges& ranges) {
     return fmt::format("(\n\t{}\n)", fmt::join(lines, ",\n\t"));
 }
 
-Status print_versions(const ParsedOptions& options, Streams& streams) {
+// When no broker to begin with told of the others.
+ToolError no_metadata(std::string_view bootstrap_servers) {
+    std::vector<std::string> nodes;
+    for (std::string_view server : split(bootstrap_servers, ',')) {
+        nodes.push_back(
+            fmt::format("{} (id: -{} rack: null isFenced: false)", trim(server), nodes.size() + 1));
+    }
+    return {"java.lang.RuntimeException",
+            fmt::format("Request METADATA failed on brokers [{}]", fmt::join(nodes, ", "))};
+}
+
+ToolResult<void> print_versions(const ParsedOptions& options, Streams& streams) {
     MOLDAU_TRY(auto properties, load_properties(options.value("command-config")));
-    properties.insert_or_assign("bootstrap.servers", *options.value("bootstrap-server"));
+    std::string bootstrap_servers = *options.value("bootstrap-server");
+    properties.insert_or_assign("bootstrap.servers", bootstrap_servers);
     MOLDAU_TRY(auto client, make_client(properties));
-    MOLDAU_TRY(auto nodes, client::Admin(*client).describe_cluster());
-    for (const client::Node& node : nodes) {
+    auto nodes = client::Admin(*client).describe_cluster();
+    if (!nodes) {
+        return std::unexpected(no_metadata(bootstrap_servers));
+    }
+    for (const client::Node& node : *nodes) {
         say(streams.out, "{} (id: {} rack: {} isFenced: false) -> ", node.endpoint.str(), node.id,
             node.rack.value_or("null"));
         auto versions = client->api_versions(client::BrokerWithId{node.id});
@@ -83,7 +99,7 @@ int run_kafka_broker_api_versions(Arguments arguments, Streams& streams) {
         return usage_error(streams, parser, *message);
     }
     if (auto status = print_versions(*options, streams); !status) {
-        say(streams.err, "{}\n", status.error().message);
+        say(streams.err, "{}\n{}\n", status.error().message, status.error().str());
         return 1;
     }
     return 0;

@@ -10,6 +10,7 @@
 #include "cli/dump_log_decoders.h"
 #include "cli/dump_log_indexes.h"
 #include "cli/option_parser.h"
+#include "cli/text.h"
 #include "cli/tools.h"
 #include "record/batch.h"
 #include "runtime/file_system.h"
@@ -66,9 +67,8 @@ class LogDumper {
         deep_ = contents_ || options.has("deep-iteration");
     }
 
+    // Before each log, as Kafka does: whatever is wrong shows after the first log's name.
     Status configure(const ParsedOptions& options) {
-        MOLDAU_TRY(auto bytes_max, options.int32("max-bytes"));
-        bytes_max_ = bytes_max.value_or(std::numeric_limits<int32_t>::max());
         if (options.has("offsets-decoder")) {
             decoder_ = show_group_record;
         } else if (options.has("transaction-log-decoder")) {
@@ -87,11 +87,18 @@ class LogDumper {
             MOLDAU_TRY(key_decoder_,
                        find_bytes_decoder(options.value_or("key-decoder-class", kStringDecoder)));
         }
+        auto bytes_max = options.int32("max-bytes");
+        if (!bytes_max) {
+            return fail(ErrorCode::InvalidRequest,
+                        "joptsimple.OptionArgumentConversionException: {}",
+                        bytes_max.error().message);
+        }
+        bytes_max_ = bytes_max->value_or(std::numeric_limits<int32_t>::max());
         return {};
     }
 
     Status dump(const std::string& path, std::string_view name) {
-        print_title(name);
+        MOLDAU_CHECK(print_title(name));
         auto opened = runtime::real_file_system().open(path, runtime::OpenMode::Read);
         if (!opened) {
             return fail(missing_or(opened.error(), path));
@@ -118,10 +125,15 @@ class LogDumper {
     const Gaps& gaps() const { return gaps_; }
 
  private:
-    void print_title(std::string_view name) {
+    Status print_title(std::string_view name) {
         if (name.ends_with(storage::kLogSuffix)) {
-            auto base = storage::offset_of_file_name(name);
-            say(out_, "Log starting offset: {}\n", base.value_or(Offset(0)));
+            std::string_view digits = name.substr(0, name.find('.'));
+            auto base = parse_number<int64_t>(digits);
+            if (!base) {
+                return fail(ErrorCode::InvalidRequest,
+                            "java.lang.NumberFormatException: For input string: \"{}\"", digits);
+            }
+            say(out_, "Log starting offset: {}\n", *base);
         } else if (name == "bootstrap.checkpoint") {
             say(out_, "KRaft bootstrap snapshot\n");
         } else {
@@ -132,6 +144,7 @@ class LogDumper {
             say(out_, "Snapshot end offset: {}, epoch: {}\n",
                 storage::offset_of_file_name(name).value_or(Offset(0)), epoch);
         }
+        return {};
     }
 
     // nullopt at the end, or when what is left is no whole batch.
@@ -322,13 +335,24 @@ Status dump_transaction_index(const std::string& path, std::string_view name, St
     return {};
 }
 
+// joptsimple's class for what it refuses, by its words: this tool lets its exceptions through.
+std::string_view option_exception(std::string_view message) {
+    if (message.ends_with("is not a recognized option")) {
+        return "UnrecognizedOptionException";
+    }
+    return message.ends_with("requires an argument") ? "OptionMissingRequiredArgumentException"
+                                                     : "MultipleArgumentsForOptionException";
+}
+
 }  // namespace
 
 int run_kafka_dump_log(Arguments arguments, Streams& streams) {
     OptionParser parser(kOptions);
     auto parsed = parser.parse(arguments);
     if (!parsed) {
-        return usage_error(streams, parser, parsed.error().message);
+        say(streams.err, "Exception in thread \"main\" joptsimple.{}: {}\n",
+            option_exception(parsed.error().message), parsed.error().message);
+        return 1;
     }
     constexpr std::string_view kDescription =
         "This tool helps to parse a log file and dump its contents to the console, useful for "
@@ -343,7 +367,6 @@ int run_kafka_dump_log(Arguments arguments, Streams& streams) {
     IndexDumper indexes(streams, parsed->has("index-sanity-check"),
                         parsed->has("verify-index-only"));
     auto dump_all = [&]() -> Status {
-        MOLDAU_CHECK(logs.configure(*parsed));
         std::string files = parsed->value_or("files", "");
         std::string_view rest = files;
         while (!rest.empty()) {
@@ -354,6 +377,7 @@ int run_kafka_dump_log(Arguments arguments, Streams& streams) {
             std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
             std::string_view suffix = name.substr(std::min(name.rfind('.'), name.size()));
             if (suffix == storage::kLogSuffix || suffix == ".checkpoint") {
+                MOLDAU_CHECK(logs.configure(*parsed));
                 MOLDAU_CHECK(logs.dump(path, name));
             } else if (suffix == storage::kOffsetIndexSuffix) {
                 MOLDAU_CHECK(indexes.dump_offsets(path, name));

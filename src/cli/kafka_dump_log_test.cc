@@ -181,6 +181,16 @@ TEST_F(DumpLog, refuses_what_it_cannot_read_as_kafka_does) {
     EXPECT_EQ(err_, "Ignoring unknown file " + path + "\n");
     EXPECT_EQ(run({"--deep-iteration"}), 1);
     EXPECT_TRUE(err_.starts_with("Missing required argument \"[files]\"\n"));
+    EXPECT_EQ(run({"--nosuch"}), 1);
+    EXPECT_EQ(err_,
+              "Exception in thread \"main\" joptsimple.UnrecognizedOptionException: nosuch is not "
+              "a recognized option\n");
+    path = write("no-offset.log", Bytes());
+    EXPECT_EQ(run({"--files", path}), 1);
+    EXPECT_EQ(out_, "Dumping " + path + "\n");
+    EXPECT_EQ(err_,
+              "Exception in thread \"main\" java.lang.NumberFormatException: For input string: "
+              "\"no-offset\"\n");
 }
 
 }  // namespace

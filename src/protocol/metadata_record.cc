@@ -31,8 +31,10 @@ Result<VersionedMetadataRecord> decode_versioned_metadata_record(Bytes frame) {
         return fail(reader.error());
     }
     if (frame_version != kFrameVersion) {
-        return fail(ErrorCode::UnsupportedVersion, "unknown metadata frame: frame_version={}",
-                    frame_version);
+        return fail(ErrorCode::UnsupportedVersion,
+                    "Could not deserialize metadata record due to unknown frame version {}(only "
+                    "frame version {} is supported)",
+                    frame_version, kFrameVersion);
     }
     constexpr uint32_t kInt16Max = std::numeric_limits<int16_t>::max();
     if (type > kInt16Max || version > kInt16Max) {

@@ -17,8 +17,8 @@ from harness.node import Node, environment
 
 HERE = pathlib.Path(__file__).resolve().parent / "tools"
 TOOLS = ("kafka-topics", "kafka-console-producer", "kafka-console-consumer", "kafka-consumer-groups", "kafka-configs",
-         "kafka-get-offsets", "kafka-cluster", "kafka-metadata-quorum",
-         "kafka-producer-perf-test", "kafka-groups")
+         "kafka-get-offsets", "kafka-cluster", "kafka-metadata-quorum", "kafka-producer-perf-test", "kafka-groups",
+         "kafka-dump-log", "kafka-broker-api-versions")
 RECORD = os.environ.get("MOLDAU_RECORD") == "1"
 
 
@@ -66,9 +66,14 @@ def neutral(text):
             continue
         line = re.sub(r"^\[\d{4}-\d\d-\d\d [\d:,]+\]", "[<ts>]", line)
         line = re.sub(r"CreateTime:\d+", "CreateTime:<ts>", line)
+        line = re.sub(r"CreateTime: \d+|LogAppendTime: \d+", "CreateTime: <ts>", line)
+        line = re.sub(r"crc: \d+", "crc: <num>", line)
+        line = re.sub(r'(?<=Timestamp":)\d{10,}', "<ts>", line)
+        line = re.sub(r'(?<=[iI]d":")[\w-]{22}(?=")|(?<=directories":\[")[\w-]{22}', "<uuid>", line)
+        line = re.sub(r'(?<="port":)\d+', "<port>", line)
         line = re.sub(r"TopicId: [\w-]{22}", "TopicId: <uuid>", line)
         line = re.sub(r"console-consumer-\d+", "console-consumer-<num>", line)
-        line = re.sub(r"localhost:\d{4,5} --", "localhost:<port> --", line)
+        line = re.sub(r"localhost:\d{4,5} (?=--|\(id)", "localhost:<port> ", line)
         line = re.sub(r"localhost:\d+  \(", "localhost:<port>  (", line)
         # Lists inside a line that Kafka takes from hash tables.
         line = re.sub(r"(?<=Configs: )\S+|(?<=consumer groups \().*?(?=\))|(?<=options: ).*|(?<=scenarios: \[).*(?=\])",
@@ -85,7 +90,8 @@ def comparable(case, lines):
 
 def without_logs(lines):
     """stderr without what only log configuration decides: WARN lines of the clients, exception classes."""
-    kept = [line for line in lines if " WARN [" not in line and not line.startswith("[<ts>] WARN The ")]
+    kept = [line for line in lines if " WARN [" not in line
+            and not re.match(r"\[<ts>\] WARN (The |.*\(org\.apache\.kafka\.clients\.)", line)]
     return [line for line in kept if line.strip()]
 
 
@@ -110,12 +116,13 @@ class Tools(unittest.TestCase):
 
     def run_case(self, case, node, scratch, bin_directory):
         command = case.command
-        for word, value in (("broker", node.bootstrap), ("input", HERE / "input"), ("scratch", scratch)):
+        for word, value in (("broker", node.bootstrap), ("input", HERE / "input"), ("scratch", scratch),
+                            ("logs", node.log_dir)):
             command = command.replace("{" + word + "}", str(value))
         done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60,
                               stdin=subprocess.DEVNULL,
                               env={**environment(), "PATH": f"{bin_directory}:{os.environ['PATH']}"})
-        stdout, stderr = neutral(done.stdout), neutral(done.stderr)
+        stdout, stderr = (neutral(text.replace(str(node.log_dir), "{logs}")) for text in (done.stdout, done.stderr))
         if RECORD:
             case.stdout, case.stderr, case.code = stdout, stderr, done.returncode
             return
@@ -141,6 +148,12 @@ class Tools(unittest.TestCase):
 
     def test_groups(self):
         self.run_file("groups")
+
+    def test_dump_log(self):
+        self.run_file("dump_log")
+
+    def test_api_versions(self):
+        self.run_file("api_versions")
 
 
 if RECORD and settings.server != "kafka":
