@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches what the tests drive: Kafka's jars (through Maven) and Python clients (through pip).
 
-usage: prepare.py jars | confluent | kafka-python-2.0.2 | kafka-python
+usage: prepare.py jars | jars-4.1 | confluent | kafka-python-2.0.2 | kafka-python
 
 Everything goes to target/ beside this file and is kept. Exits 77 with the reason when it cannot be had.
 """
@@ -15,6 +15,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 TARGET = HERE / "target"
 SKIPPED = 77
 CODECS = ["python-snappy", "lz4", "zstandard"]
+# Where the jars of a release go, and the profile of pom.xml that names it.
+JARS = {"jars": [], "jars-4.1": ["-P4.1"]}
 VENVS = {
     "confluent": ["confluent-kafka"],
     "kafka-python-2.0.2": ["kafka-python==2.0.2", *CODECS],
@@ -34,15 +36,15 @@ def run(command, reason):
         skip(reason)
 
 
-def prepare_jars():
-    jars = TARGET / "jars"
+def prepare_jars(name):
+    jars = TARGET / name
     if (jars / ".complete").exists():
         return
     if not shutil.which("java"):
         skip("no java: install openjdk-17-jdk-headless")
     if not shutil.which("mvn"):
         skip("no mvn: install maven")
-    run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={jars}"],
+    run(["mvn", "-q", "-B", *JARS[name], "dependency:copy-dependencies", f"-DoutputDirectory={jars}"],
         "Maven could not fetch Kafka's jars")
     (jars / ".complete").touch()
 
@@ -60,10 +62,11 @@ def prepare_venv(name):
 def main():
     TARGET.mkdir(exist_ok=True)
     what = sys.argv[1]
-    with open(TARGET / f".lock-{what}", "w") as lock:
+    # Maven's own cache is not for two at once.
+    with open(TARGET / f".lock-{'jars' if what in JARS else what}", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if what == "jars":
-            prepare_jars()
+        if what in JARS:
+            prepare_jars(what)
         else:
             prepare_venv(what)
 

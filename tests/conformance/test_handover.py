@@ -1,5 +1,5 @@
-"""One data directory, two servers in turn: Moldau starts on what Apache Kafka wrote and Kafka on what Moldau
-wrote; records, offsets, topic ids, configs and group offsets stay. Kafka's DumpLogSegments reads our files."""
+"""What one server refuses of the other's directory, preallocated segments, and Kafka's dump tool on our files.
+The whole exchange is in test_exchange.py."""
 import pathlib
 import random
 import re
@@ -7,7 +7,7 @@ import unittest
 
 from clients import Record, confluent_client
 from harness import java, settings
-from harness.node import Node
+from harness.node import SHARED_FEATURES, Node
 
 BASE_TIME = 1_700_000_000_000
 CODECS = confluent_client.CODECS
@@ -19,20 +19,13 @@ class Handover(unittest.TestCase):
         if not settings.have_kafka():
             raise unittest.SkipTest("Kafka's jars or java are missing (prepare.py jars)")
 
-    def node_written_by(self, server):
-        """A node with topics, records of every codec, configs and a group, stopped cleanly."""
-        node = Node(server=server)
+    def node_written_to(self):
+        """A running node with records of every codec, configs and a group."""
+        node = Node()
         self.addCleanup(node.close)
-        # What both sides serve: features of later work stay at level 0.
-        if server == "kafka":
-            node.write_properties()
-            done = node.tool("kafka-storage", "format", "-t", "handover-cluster", "-c",
-                             node.properties_file, "--standalone", *self.features())
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         node.start()
         client = confluent_client.Client(node.bootstrap)
         client.create_topic("kept", 3, {"segment.bytes": "1048576", "retention.ms": "-1"})
-        client.create_topic("squeezed", 1, {"cleanup.policy": "compact"})
         chooser = random.Random(1)
         sent = []
         for codec in CODECS:
@@ -42,16 +35,8 @@ class Handover(unittest.TestCase):
                               partition=i % 3) for i in range(600)]
             sent += records
             client.produce("kept", records, codec, idempotent=codec == "lz4")
-        client.produce("squeezed", [Record(b"%d" % i, key=b"%d" % (i % 7)) for i in range(50)])
         self.commit(node, "readers", 700)
         return node, sent
-
-    @staticmethod
-    def features():
-        """Level 0 for every feature whose records Moldau does not serve yet."""
-        return [word for feature in ("transaction.version", "group.version", "share.version",
-                                     "streams.version")
-                for word in ("--feature", f"{feature}=0")]
 
     def commit(self, node, group, count):
         consumer = confluent_client.Consumer(node.bootstrap, group, ["kept"])
@@ -62,62 +47,6 @@ class Handover(unittest.TestCase):
                 break
         consumer.commit()
         consumer.close()
-
-    def state(self, node):
-        """Everything that must survive a change of server."""
-        def run(tool, *arguments):
-            done = java.run(tool, "--bootstrap-server", node.bootstrap, *arguments)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            return done.stdout
-
-        client = confluent_client.Client(node.bootstrap)
-        records = client.read("kept", 3000)
-        described = run("kafka-topics", "--describe", "--exclude-internal")
-        group = run("kafka-consumer-groups", "--describe", "--group", "readers")
-        return {
-            "records": sorted((r.partition, r.offset, *r.content()) for r in records),
-            "squeezed": [(r.offset, r.key, r.value) for r in client.read("squeezed", 50)],
-            "topic ids": sorted(re.findall(r"Topic: (\S+)\s+TopicId: (\S+)", described)),
-            "configs": {name: {key: value for key, value in client.topic_config(name).items()
-                               if key in ("segment.bytes", "retention.ms", "cleanup.policy")}
-                        for name in ("kept", "squeezed")},
-            "group": sorted(re.findall(r"readers\s+kept\s+(\d+)\s+(\d+)\s+(\d+)", group)),
-            "end offsets": sorted(run("kafka-get-offsets", "--exclude-internal-topics").split()),
-        }
-
-    def hand_over(self, first, second):
-        node, sent = self.node_written_by(first)
-        before = self.state(node)
-        self.assertEqual(len(before["records"]), len(sent))
-        self.assertIn(node.stop(), (0, 143, -15))
-        node.server = second
-        node.start()
-        self.assertEqual(self.state(node), before)
-        # It is alive, not only readable: records go in, the group goes on, a topic is made and deleted.
-        client = confluent_client.Client(node.bootstrap)
-        client.produce("kept", [Record(b"after", partition=p) for p in range(3)], idempotent=True)
-        client.create_topic("made-after", 2)
-        client.delete_topic("squeezed")
-        self.commit(node, "readers", 100)
-        self.assertIn(node.stop(), (0, 143, -15))
-        # And back again.
-        node.server = first
-        node.start()
-        back = confluent_client.Client(node.bootstrap)
-        self.assertEqual(len(back.read("kept", len(sent) + 3)), len(sent) + 3)
-        self.assertIn("made-after", back.topics())
-        self.assertNotIn("squeezed", back.topics())
-        node.stop()
-
-    def test_moldau_takes_over_from_kafka_and_hands_back(self):
-        if settings.server == "kafka":
-            self.skipTest("this test is about Moldau")
-        self.hand_over("kafka", "moldau")
-
-    def test_kafka_takes_over_from_moldau_and_hands_back(self):
-        if settings.server == "kafka":
-            self.skipTest("this test is about Moldau")
-        self.hand_over("moldau", "kafka")
 
     def test_a_directory_with_features_of_later_work_is_refused(self):
         if settings.server == "kafka":
@@ -138,9 +67,7 @@ class Handover(unittest.TestCase):
             node = Node(server=first, properties={"log.preallocate": "true", "log.segment.bytes": 1 << 20})
             self.addCleanup(node.close)
             if first == "kafka":
-                node.write_properties()
-                done = node.tool("kafka-storage", "format", "-t", "handover-cluster", "-c",
-                                 node.properties_file, "--standalone", *self.features())
+                done = node.format(*SHARED_FEATURES)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             node.start()
             client = confluent_client.Client(node.bootstrap)
@@ -161,7 +88,7 @@ class Handover(unittest.TestCase):
             node.stop()
 
     def test_kafkas_dump_tool_reads_every_file(self):
-        node, sent = self.node_written_by(settings.server)
+        node, sent = self.node_written_to()
         node.kill()
         node.start()
         client = confluent_client.Client(node.bootstrap)

@@ -31,6 +31,8 @@ MAIN_CLASSES = {
     "kafka-verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
     "kafka-verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
 }
+# Those that an older Kafka has elsewhere.
+OLDER_CLASSES = {("kafka-4.1", "kafka-dump-log"): "kafka.tools.DumpLogSegments"}
 
 _LOGGING = """Configuration:
   Appenders:
@@ -58,17 +60,17 @@ def _logging_file(target, level):
     return _logging_files[target, level].name
 
 
-def command(tool, *arguments, heap="256m", server=False):
-    """The command line that runs one of Kafka's tools."""
+def command(tool, *arguments, heap="256m", server=False, kafka="kafka"):
+    """The command line that runs one of the tools of that Kafka (settings.KAFKAS)."""
     log = _logging_file("SYSTEM_OUT", "INFO") if server else _logging_file("SYSTEM_ERR", "WARN")
     return ["java", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-            f"-Dlog4j2.configurationFile={log}", "-cp", f"{settings.JARS}/*", MAIN_CLASSES[tool],
-            *map(str, arguments)]
+            f"-Dlog4j2.configurationFile={log}", "-cp", f"{jar_folder(kafka)}/*",
+            OLDER_CLASSES.get((kafka, tool), MAIN_CLASSES[tool]), *map(str, arguments)]
 
 
-def run(tool, *arguments, stdin=None, timeout=120):
+def run(tool, *arguments, stdin=None, timeout=120, kafka="kafka"):
     """Runs the tool to its end: CompletedProcess with text output."""
-    return subprocess.run(command(tool, *arguments), input=stdin, capture_output=True, text=True,
+    return subprocess.run(command(tool, *arguments, kafka=kafka), input=stdin, capture_output=True, text=True,
                           timeout=timeout, env={**os.environ, "LC_ALL": "C.UTF-8"})
 
 
@@ -78,5 +80,5 @@ def start(tool, *arguments, **popen):
                             stderr=subprocess.PIPE, text=True, **popen)
 
 
-def jar_folder() -> pathlib.Path:
-    return settings.JARS
+def jar_folder(kafka="kafka") -> pathlib.Path:
+    return settings.KAFKAS[kafka]

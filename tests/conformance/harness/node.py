@@ -1,4 +1,4 @@
-"""One combined broker and controller in a directory of its own: Moldau, or the released Apache Kafka."""
+"""One combined broker and controller in a directory of its own: Moldau, or a released Apache Kafka."""
 import os
 import pathlib
 import shutil
@@ -14,6 +14,9 @@ from .ports import free_port
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
+# For Kafka's kafka-storage: level 0 for every feature whose records Moldau does not serve yet.
+SHARED_FEATURES = [word for feature in ("transaction.version", "group.version", "share.version", "streams.version")
+                   for word in ("--feature", f"{feature}=0")]
 
 
 class NodeFailed(Exception):
@@ -85,14 +88,15 @@ class Node:
 
     def command(self, tool, *arguments):
         """The command line of one of this node's own tools."""
-        if self.server == "kafka":
+        if self.server in settings.KAFKAS:
             server = tool == "kafka-server-start"
-            return java.command(tool, *arguments, heap="1g" if server else "256m", server=server)
+            return java.command(tool, *arguments, heap="1g" if server else "256m", server=server,
+                                kafka=self.server)
         return [str(settings.moldau), tool, *map(str, arguments)]
 
     def script(self, name, *arguments):
         """The command line of bin/NAME, as a tutorial types it: (words, environment)."""
-        if self.server == "kafka":
+        if self.server in settings.KAFKAS:
             return self.command(name.removesuffix(".sh"), *arguments), environment()
         return ([str(settings.ROOT / "bin" / name), *map(str, arguments)],
                 {**environment(), "MOLDAU_BINARY": str(settings.moldau)})

@@ -4,7 +4,8 @@ import shutil
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
-JARS = HERE / "target" / "jars"
+# The released Apache Kafka, the judge of the tests, and an older one.
+KAFKAS = {"kafka": HERE / "target" / "jars", "kafka-4.1": HERE / "target" / "jars-4.1"}
 
 server = "moldau"
 moldau = next((path for path in (ROOT / "build/dev/apps/moldau/moldau",
@@ -17,8 +18,8 @@ def is_sanitized():
     return server == "moldau" and not {"asan", "tsan"}.isdisjoint(moldau.parts)
 
 
-def have_kafka():
-    return shutil.which("java") is not None and (JARS / ".complete").exists()
+def have_kafka(which="kafka"):
+    return shutil.which("java") is not None and (KAFKAS[which] / ".complete").exists()
 
 
 def why_not_runnable():
