@@ -10,7 +10,7 @@
 //
 // What the machine allows (probes.h, probe_server.h):
 //
-//   produce, connect --against ack|log    the ProbeServer in this process instead of a broker
+//   produce, connect --against ack|log|walk    the ProbeServer in this process instead of a broker
 //   answer         a ProbeServer on --port that makes each frame durable, until its input ends
 //   disk           one durable write at a time: --write-bytes N --file F
 //   read-and-send  a file past the page cache to a socket: --megabytes N --file F
@@ -41,6 +41,7 @@ constexpr int16_t kUnknownTopicOrPartition = 3;
 constexpr int16_t kLeaderNotAvailable = 5;
 constexpr int16_t kNotLeaderOrFollower = 6;
 constexpr int64_t kLeaderWaitNs = 60'000'000'000;
+constexpr int64_t kStartWaitNs = 600'000'000'000;
 
 class Options {
  public:
@@ -149,13 +150,15 @@ void await_leaders(const LoadSettings& settings) {
 }
 
 std::unique_ptr<ProbeServer> probe_server(const Options& options) {
-    std::string against = options.text("against", "");
-    if (against != "ack" && against != "log") {
-        die("--against takes ack or log");
+    static const std::map<std::string, ProbeServer::Work> kWorks = {
+        {"ack", ProbeServer::Work::Ack},
+        {"log", ProbeServer::Work::Log},
+        {"walk", ProbeServer::Work::Walk}};
+    auto work = kWorks.find(options.text("against", ""));
+    if (work == kWorks.end()) {
+        die("--against takes ack, log or walk");
     }
-    return std::make_unique<ProbeServer>(
-        against == "ack" ? ProbeServer::Work::Ack : ProbeServer::Work::Log,
-        options.text("file", "probe.tmp"));
+    return std::make_unique<ProbeServer>(work->second, options.text("file", "probe.tmp"));
 }
 
 int run_produce(const Options& options) {
@@ -312,9 +315,9 @@ int run_end_to_end(const Options& options) {
 int run_first_ack(const Options& options) {
     LoadSettings settings = load_settings(options);
     ProduceFrame frame(settings.topic, 0, -1, record_batch({.records = 1, .value_bytes = 100}));
-    auto deadline = now_ns() + 120'000'000'000;
+    auto deadline = now_ns() + kStartWaitNs;
     while (now_ns() < deadline) {
-        Stream stream(settings.host, settings.port, 120);
+        Stream stream(settings.host, settings.port, static_cast<double>(kStartWaitNs) * 1e-9);
         std::vector<uint8_t> answer;
         // Before the partition has its leader the answer is an error, or none: ask again.
         while (now_ns() < deadline) {
@@ -329,7 +332,7 @@ int run_first_ack(const Options& options) {
             std::this_thread::sleep_for(std::chrono::microseconds(500));
         }
     }
-    die("no acknowledgement within 120 s");
+    die(fmt::format("no acknowledgement within {} s", kStartWaitNs / 1'000'000'000));
 }
 
 int run_create(const Options& options) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -160,11 +161,12 @@ class Broker(Node):
         with self.generator.running("first-ack", port=self.port, topic=topic) as waiting:
             began = time.monotonic()
             self.spawn()
-            try:
-                self.generator.line(waiting)
-            except GeneratorFailed as failure:
-                raise GeneratorFailed(f"{failure}\n{self.tail()}") from None
-            return time.monotonic() - began
+            while not select.select([waiting.stdout], [], [], 0.5)[0]:
+                if not self.is_running():
+                    raise NodeFailed(f"ended with {self.process.returncode} before it acknowledged:\n{self.tail()}")
+            seconds = time.monotonic() - began
+            self.generator.line(waiting)
+            return seconds
 
     def forget_pages(self, topic):
         """Writes the topic's files to the device and takes them out of the page cache."""

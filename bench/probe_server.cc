@@ -29,9 +29,40 @@ namespace {
 constexpr size_t kReadBytes = 256 * 1024;
 constexpr size_t kBlockBytes = 1 << 20;
 constexpr uint64_t kFileBytes = 256ULL << 20;
-// Where the batch is in a Produce frame of this generator cannot be known without parsing; a
-// checksum over nearly all of the frame costs the same.
-constexpr size_t kUncheckedBytes = 64;
+// What comes before the checked bytes of a batch: length, request, and the batch up to its sum.
+size_t unchecked_bytes() {
+    return ProduceFrame("bench", 0, -1, "").batch_at() + record::kCrcFromPosition;
+}
+
+// Goes over each record as a broker must that checks them: lengths and offset deltas. Whether all
+// is as it should be.
+bool walk_records(std::span<const uint8_t> records) {
+    size_t at = 0;
+    auto varint = [&] {
+        uint64_t value = 0;
+        for (int shift = 0; at < records.size(); shift += 7) {
+            uint8_t byte = records[at++];
+            value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+            if ((byte & 0x80) == 0) {
+                break;
+            }
+        }
+        return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+    };
+    bool is_sound = true;
+    for (int64_t expected = 0; at < records.size(); ++expected) {
+        auto bytes = static_cast<size_t>(varint());
+        size_t end = at + bytes;
+        ++at;      // attributes
+        varint();  // timestamp delta
+        is_sound = is_sound && varint() == expected && end <= records.size();
+        at += static_cast<size_t>(std::max<int64_t>(0, varint()));  // key
+        at += static_cast<size_t>(std::max<int64_t>(0, varint()));  // value
+        is_sound = is_sound && varint() == 0 && at == end;          // no headers
+        at = end;
+    }
+    return is_sound;
+}
 
 // Collects bytes in an aligned block and writes it past the page cache when it is full.
 class RecycledFile {
@@ -155,7 +186,9 @@ double ProbeServer::stop() {
 
 void ProbeServer::run(std::promise<void>& ready) {
     std::unique_ptr<RecycledFile> log =
-        work_ == Work::Log ? std::make_unique<RecycledFile>(file_) : nullptr;
+        work_ == Work::Log || work_ == Work::Walk ? std::make_unique<RecycledFile>(file_) : nullptr;
+    const size_t unchecked = unchecked_bytes();
+    const size_t records_at = unchecked - record::kCrcFromPosition + record::kBatchHeaderBytes;
     std::unique_ptr<SyncedFile> synced =
         work_ == Work::Durable ? std::make_unique<SyncedFile>(file_) : nullptr;
     ready.set_value();
@@ -201,11 +234,15 @@ void ProbeServer::run(std::promise<void>& ready) {
                 if (bytes.size() < whole) {
                     break;
                 }
-                if (log != nullptr && whole > kUncheckedBytes) {
+                if (log != nullptr) {
                     // The sum decides nothing here; it must only not be optimised away.
-                    uint32_t sum = crc32c(bytes.subspan(kUncheckedBytes, whole - kUncheckedBytes));
-                    log->append(bytes.first(whole));
+                    uint32_t sum = crc32c(bytes.subspan(unchecked, whole - unchecked));
                     asm volatile("" : : "r"(sum));
+                    if (work_ == Work::Walk &&
+                        !walk_records(bytes.subspan(records_at, whole - records_at))) {
+                        die("the probe was sent records that are not sound");
+                    }
+                    log->append(bytes.first(whole));
                 }
                 if (synced != nullptr) {
                     synced->append(bytes.first(whole));

@@ -1,7 +1,8 @@
 // ProbeServer: the least that anything answering Produce requests could do, on one thread of this
 // process: what the machine allows, beside which a broker's numbers are read. `Ack` answers each
 // frame; `Log` also checks its batch's checksum and writes it to a recycled file past the page
-// cache; `Durable` appends each frame to a file and syncs it. No parsing, no offsets.
+// cache; `Walk` does so and looks at each record of it; `Durable` appends each frame to a file and
+// syncs it. No parsing, no offsets.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,7 @@ namespace moldau::bench {
 
 class ProbeServer {
  public:
-    enum class Work : uint8_t { Ack, Log, Durable };
+    enum class Work : uint8_t { Ack, Log, Walk, Durable };
 
     // `file` is made, overwritten in circles and removed; not for Ack. Port 0: any.
     ProbeServer(Work work, std::string file, int port = 0);
