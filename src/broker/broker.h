@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/time.h"
@@ -35,6 +36,7 @@ class FetchSessions;
 class MetadataCache;
 class ProducerIdManager;
 class ReplicaManager;
+class RequestQueue;
 
 struct Broker {
     int32_t node_id = -1;
@@ -64,6 +66,8 @@ struct Broker {
     ProducerIdManager* producer_ids = nullptr;
     AutoTopicCreator* auto_topics = nullptr;
     CoordinatorHost* coordinators = nullptr;
+    // Requests on their way to another thread.
+    std::shared_ptr<RequestQueue> request_queue = nullptr;
     // The way to the active controller.
     quorum::ControllerChannel* controller = nullptr;
 };

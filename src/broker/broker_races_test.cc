@@ -12,6 +12,7 @@
 #include "broker/broker_server.h"
 #include "broker/raw_client.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "broker/socket_server.h"
 #include "protocol/messages/delete_records.h"
 #include "protocol/messages/describe_producers.h"
@@ -392,6 +393,42 @@ TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
 }
 
 // Each append waits for a sync of its segment.
+class BusyBroker : public RunningBroker {
+ protected:
+    BusyBroker() : RunningBroker({{"queued.max.requests", "2"}}) {}
+};
+
+TEST_F(BusyBroker, requests_beyond_the_queue_wait_in_order_and_are_answered) {
+    constexpr int32_t kRequests = 20;
+    create_topic("orders", kOrders, 1);
+    std::promise<void> released;
+    std::shared_future<void> release = released.get_future().share();
+    for (int i = 0; i < 64; ++i) {
+        server_->broker().disk->submit([release] { release.wait(); });
+    }
+    protocol::DeleteRecordsRequest deletion;
+    deletion.timeout_ms = kForeverMs;
+    deletion.topics.emplace_back().name = "orders";
+    deletion.topics[0].partitions.emplace_back().offset = 0;
+    RawClient client(port_);
+    Buffer all;
+    for (int32_t i = 0; i < kRequests; ++i) {
+        all.append(frame_of(deletion, 1, i).span());
+    }
+    ASSERT_TRUE(client.send(all.span()));
+    while (!server_->sink().is_full()) {
+        std::this_thread::yield();
+    }
+    // Others are served meanwhile, one request at a time.
+    RawClient other(port_);
+    ASSERT_TRUE(other.ask<protocol::FetchResponse>(fetch_of({}), kFetchVersion));
+    EXPECT_EQ(server_->broker().request_queue->length(), 2);
+    released.set_value();
+    for (int32_t i = 0; i < kRequests; ++i) {
+        EXPECT_EQ(client.next_answer(), i);
+    }
+}
+
 class FlushingBroker : public RunningBroker {
  protected:
     FlushingBroker()

@@ -16,6 +16,7 @@
 #include "broker/metadata_cache.h"
 #include "broker/producer_id_manager.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "broker/topic_configs.h"
 #include "metadata/topic_name.h"
 #include "runtime/clock.h"
@@ -42,6 +43,7 @@ class BrokerApis final : public RequestSink {
  public:
     explicit BrokerApis(Broker& broker) : broker_(broker) {}
     bool serves(protocol::ApiKey key) const override { return find_handler(key) != nullptr; }
+    bool is_full() const override { return broker_.request_queue->is_full(); }
     void handle(Request request) override {
         Handler handler = find_handler(request.api_key());
         handler(broker_, std::move(request));
@@ -62,6 +64,7 @@ struct BrokerServer::Impl {
         : dependencies(std::move(given)),
           static_config(dependencies.config),
           config(dependencies.config),
+          request_queue(RequestQueue::of(static_config.get_int("queued.max.requests"))),
           topic_configs(dependencies.config.log_config()),
           disk(kDiskThreads),
           coordinator_loop("coordinators"),
@@ -81,6 +84,7 @@ struct BrokerServer::Impl {
     Dependencies dependencies;
     const config::ServerConfig static_config;
     CurrentConfig config;
+    const std::shared_ptr<RequestQueue> request_queue;
     TopicConfigs topic_configs;
     MetadataCache metadata;
     runtime::DiskPool disk;
@@ -181,9 +185,10 @@ void BrokerServer::Impl::make_parts() {
     coordinators = std::make_unique<CoordinatorHost>(
         BrokerId(node_id), CoordinatorHost::Settings::from(static_config), coordinator_loop,
         [this](runtime::Task task) { disk.submit(std::move(task)); }, *dependencies.clock,
-        *dependencies.entropy, std::move(offsets_log));
+        *dependencies.entropy, std::move(offsets_log), request_queue);
 
     broker.node_id = node_id;
+    broker.request_queue = request_queue;
     broker.cluster_id = logs->cluster_id();
     broker.files = dependencies.files;
     broker.clock = dependencies.clock;

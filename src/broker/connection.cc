@@ -22,9 +22,10 @@ Connection::~Connection() = default;
 
 void Connection::start(runtime::Socket socket) {
     last_active_ = loop_.now();
-    stream_ = runtime::FrameStream::open(
-        loop_, std::move(socket), this,
-        {.frame_bytes_max = listener_->request_bytes_max, .unsent_bytes = listener_->unsent_bytes});
+    stream_ = runtime::FrameStream::open(loop_, std::move(socket), this,
+                                         {.frame_bytes_max = listener_->request_bytes_max,
+                                          .unsent_bytes = &listener_->unsent->bytes,
+                                          .memory = listener_->request_memory});
 }
 
 void Connection::on_frames(std::vector<Bytes>& frames) {
@@ -34,7 +35,8 @@ void Connection::on_frames(std::vector<Bytes>& frames) {
     working_ = true;
     for (Bytes& frame : frames) {
         if (!backlog_.empty() || !has_room()) {
-            backlog_.push_back(std::move(frame));
+            auto share = share_of(frame.size());
+            backlog_.push_back({std::move(frame), std::move(share)});
         } else if (!accept(std::move(frame))) {
             break;
         }
@@ -48,22 +50,34 @@ void Connection::on_frames(std::vector<Bytes>& frames) {
 }
 
 bool Connection::has_room() const {
-    return !held_ && slots_.size() < kInFlightMax &&
-           stream_->pending_bytes() + held_bytes_ < kOutputBytesMax;
+    size_t output_bytes = stream_->pending_bytes() + held_bytes_;
+    return !held_ && slots_.size() < kInFlightMax && output_bytes < kOutputBytesMax &&
+           (output_bytes == 0 || !listener_->unsent->is_full()) &&
+           (slots_.empty() || !listener_->sink->is_full());
+}
+
+runtime::ReceiveMemory::Share Connection::share_of(size_t bytes) const {
+    return listener_->request_memory == nullptr
+               ? runtime::ReceiveMemory::Share()
+               : listener_->request_memory->take(static_cast<int64_t>(bytes));
+}
+
+void Connection::hold(size_t request_bytes) {
+    held_ = true;
+    held_request_ = share_of(request_bytes);
 }
 
 void Connection::release() {
     held_ = false;
+    held_request_.reset();
     if (!backlog_.empty()) {
         loop_.post([self = shared_from_this()] { self->work_off_backlog(); });
     }
 }
 
-void Connection::hold(int64_t bytes) {
+void Connection::count_held(int64_t bytes) {
     held_bytes_ += static_cast<size_t>(bytes);
-    if (listener_->unsent_bytes != nullptr) {
-        listener_->unsent_bytes->fetch_add(bytes, std::memory_order_relaxed);
-    }
+    listener_->unsent->bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 // Returns false when the connection was closed.
@@ -101,9 +115,9 @@ void Connection::work_off_backlog() {
     }
     working_ = true;
     while (!backlog_.empty() && has_room()) {
-        Bytes frame = std::move(backlog_.front());
+        Backlog next = std::move(backlog_.front());
         backlog_.pop_front();
-        if (!accept(std::move(frame))) {
+        if (!accept(std::move(next.frame))) {
             break;
         }
     }
@@ -139,7 +153,7 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
     slot.done = true;
     slot.on_abandoned = nullptr;
     if (sequence != first_sequence_) {
-        hold(static_cast<int64_t>(protocol::chain_bytes(frame)));
+        count_held(static_cast<int64_t>(protocol::chain_bytes(frame)));
         slot.frame = std::move(frame);
         return;
     }
@@ -147,7 +161,7 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
     slots_.pop_front();
     ++first_sequence_;
     while (!slots_.empty() && slots_.front().done) {
-        hold(-static_cast<int64_t>(protocol::chain_bytes(slots_.front().frame)));
+        count_held(-static_cast<int64_t>(protocol::chain_bytes(slots_.front().frame)));
         stream_->send(std::move(slots_.front().frame));
         slots_.pop_front();
         ++first_sequence_;
@@ -223,7 +237,8 @@ void Connection::on_closed(const Error& error) {
 void Connection::closed() {
     closed_ = true;
     backlog_.clear();
-    hold(-static_cast<int64_t>(held_bytes_));
+    held_request_.reset();
+    count_held(-static_cast<int64_t>(held_bytes_));
     auto slots = std::move(slots_);
     slots_.clear();
     first_sequence_ += slots.size();

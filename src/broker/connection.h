@@ -5,8 +5,9 @@
 // Lives on one loop; complete() is the one entry for other threads. Owned by its listener until it
 // closes, and by the requests that are unanswered.
 //
-// Bounds: kInFlightMax requests unanswered and kOutputBytesMax bytes of output unsent; beyond them
-// the connection stops reading until the client has caught up.
+// Bounds: kInFlightMax requests unanswered, one while the sink is full, and kOutputBytesMax bytes
+// of output unsent, any at all while there is too much of it in the node; beyond them the
+// connection stops reading until the client has caught up.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,30 @@
 
 namespace moldau::broker {
 
+// Answers that clients have not read yet. Who does not read what it asked for keeps it in our
+// memory: the more of it there is, the less the next answer may add, and once there is too much, a
+// client gets another one only when it has read the last.
+struct UnsentAnswers {
+    static constexpr int64_t kAnswerBytesMin = 16 * 1024;
+
+    // A part of the memory that the node may use, so that a small one is not filled by this alone.
+    static int64_t bytes_max_of(int64_t memory_limit) {
+        constexpr int64_t kMiB = 1024 * 1024;
+        return std::clamp(memory_limit / 8, 16 * kMiB, 128 * kMiB);
+    }
+
+    // How large an answer of records may be now: a quarter of what is left each time, so that any
+    // number of such clients together stay near the limit, and healthy ones are still served, in
+    // smaller pieces.
+    int32_t answer_bytes_max() const {
+        return static_cast<int32_t>(std::max(kAnswerBytesMin, (bytes_max - bytes) / 4));
+    }
+    bool is_full() const { return bytes.load(std::memory_order_relaxed) >= bytes_max; }
+
+    const int64_t bytes_max;
+    std::atomic<int64_t> bytes{0};
+};
+
 // What all connections of a listener share. Immutable.
 struct ListenerInfo {
     std::string name;
@@ -31,19 +56,11 @@ struct ListenerInfo {
     bool is_controller = false;
     int32_t request_bytes_max = 100 * 1024 * 1024;
     RequestSink* sink = nullptr;
-    // Of all listeners of the node: answers that clients have not read yet.
-    std::atomic<int64_t>* unsent_bytes = nullptr;
+    UnsentAnswers* unsent = nullptr;  // of all listeners of the node
+    // Of all listeners of its kind: requests on their way in (queued.max.request.bytes); none: no
+    // limit.
+    std::shared_ptr<runtime::ReceiveMemory> request_memory = nullptr;
 };
-
-// How large an answer of records may be now. Clients that do not read what they asked for keep it
-// in our memory: the more of it there is, the less the next answer may add. A quarter of what is
-// left each time, so that any number of such clients together stay near the limit, and healthy ones
-// are still served, in smaller pieces.
-inline constexpr int64_t kUnsentBytesMax = 128 * 1024 * 1024;
-inline constexpr int64_t kAnswerBytesMin = 16 * 1024;
-inline int32_t answer_bytes_max(int64_t unsent_bytes) {
-    return static_cast<int32_t>(std::max(kAnswerBytesMin, (kUnsentBytesMax - unsent_bytes) / 4));
-}
 
 class Connection final : public runtime::FrameHandler,
                          public std::enable_shared_from_this<Connection> {
@@ -67,7 +84,7 @@ class Connection final : public runtime::FrameHandler,
     void close_from_anywhere();
     void on_abandoned(uint64_t sequence, runtime::Task task);
     // On the loop: between the two, no further request is handled.
-    void hold() { held_ = true; }
+    void hold(size_t request_bytes);
     void release();
 
     runtime::LoopThread& loop() const { return loop_; }
@@ -92,8 +109,15 @@ class Connection final : public runtime::FrameHandler,
         runtime::Task on_abandoned;
     };
 
+    // A frame that waits for its turn.
+    struct Backlog {
+        Bytes frame;
+        runtime::ReceiveMemory::Share share;
+    };
+
     bool has_room() const;
-    void hold(int64_t bytes);
+    runtime::ReceiveMemory::Share share_of(size_t bytes) const;
+    void count_held(int64_t bytes);
     bool accept(Bytes frame);
     void work_off_backlog();
     void complete_in_loop(uint64_t sequence, protocol::Chain frame);
@@ -113,7 +137,8 @@ class Connection final : public runtime::FrameHandler,
     std::deque<Slot> slots_;
     uint64_t first_sequence_ = 0;  // of slots_.front()
     size_t held_bytes_ = 0;        // answers that wait for an earlier one
-    std::deque<Bytes> backlog_;    // frames beyond the bounds
+    std::deque<Backlog> backlog_;  // beyond the bounds
+    runtime::ReceiveMemory::Share held_request_;
     std::atomic<bool> closed_{false};
     bool held_ = false;
     bool working_ = false;  // inside on_frames or work_off_backlog

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "broker/raw_client.h"
+#include "broker/request_queue.h"
 #include "broker/socket_server.h"
 #include "protocol/messages/api_versions.h"
 #include "protocol/messages/heartbeat.h"
@@ -56,6 +57,7 @@ class ConnectionTest : public testing::Test, public RequestSink {
     }
 
     bool serves(protocol::ApiKey key) const override { return key == protocol::ApiKey::Heartbeat; }
+    bool is_full() const override { return full_; }
     void handle(Request request) override {
         if (hold_) {
             MutexLock lock(mutex_);
@@ -77,6 +79,7 @@ class ConnectionTest : public testing::Test, public RequestSink {
     SocketServer server_{ConnectionLimits{}};
     uint16_t port_ = 0;
     std::atomic<bool> hold_{false};
+    std::atomic<bool> full_{false};
     Mutex mutex_;
     std::condition_variable_any arrived_;
     std::vector<Request> held_ GUARDED_BY(mutex_);
@@ -127,6 +130,39 @@ TEST_F(ConnectionTest, requests_beyond_the_bound_wait_and_are_served_later) {
     for (int i = 0; i < count; ++i) {
         ASSERT_EQ(client.next_answer(), i);
     }
+}
+
+TEST_F(ConnectionTest, a_full_sink_gets_one_request_of_a_connection_at_a_time) {
+    hold_ = true;
+    full_ = true;
+    RawClient client(port_);
+    Buffer all;
+    for (int i = 0; i < 3; ++i) {
+        all.append(heartbeat(i).span());
+    }
+    client.send(all.span());
+    for (int i = 0; i < 3; ++i) {
+        std::vector<Request> requests = wait_for_held(1);
+        ASSERT_EQ(requests.size(), 1u);
+        requests[0].respond(protocol::HeartbeatResponse());
+        EXPECT_EQ(client.next_answer(), i);
+    }
+}
+
+TEST(RequestQueue, counts_tasks_until_they_start_or_are_dropped) {
+    auto queue = RequestQueue::of(2);
+    bool ran = false;
+    runtime::Task first = queue->queued([&] {
+        ran = true;
+        EXPECT_EQ(queue->length(), 1);
+    });
+    runtime::Task second = queue->queued([] {});
+    EXPECT_TRUE(queue->is_full());
+    first();
+    EXPECT_TRUE(ran);
+    EXPECT_FALSE(queue->is_full());
+    second = nullptr;
+    EXPECT_EQ(queue->length(), 0);
 }
 
 TEST_F(ConnectionTest, a_request_without_an_answer_leaves_no_gap) {
@@ -243,13 +279,22 @@ class SocketServerTest : public testing::Test, public RequestSink {
 };
 
 TEST(AnswerBytes, shrink_with_what_clients_leave_unread_and_never_to_nothing) {
-    int64_t unsent = 0;
+    constexpr int64_t kMax = 100 << 20;
+    UnsentAnswers unsent{kMax};
+    EXPECT_EQ(unsent.answer_bytes_max(), kMax / 4);
     for (int i = 0; i < 5000; ++i) {
-        unsent += answer_bytes_max(unsent);
+        unsent.bytes += unsent.answer_bytes_max();
     }
-    EXPECT_LE(unsent, kUnsentBytesMax + 5000 * kAnswerBytesMin);
-    EXPECT_EQ(answer_bytes_max(10 * kUnsentBytesMax), kAnswerBytesMin);
-    EXPECT_EQ(answer_bytes_max(0), kUnsentBytesMax / 4);
+    EXPECT_LE(unsent.bytes, kMax + 5000 * UnsentAnswers::kAnswerBytesMin);
+    EXPECT_TRUE(unsent.is_full());
+    unsent.bytes = 10 * kMax;
+    EXPECT_EQ(unsent.answer_bytes_max(), UnsentAnswers::kAnswerBytesMin);
+}
+
+TEST(AnswerBytes, are_a_part_of_a_small_nodes_memory) {
+    EXPECT_EQ(UnsentAnswers::bytes_max_of(256 << 20), 32 << 20);
+    EXPECT_EQ(UnsentAnswers::bytes_max_of(1 << 20), 16 << 20);
+    EXPECT_EQ(UnsentAnswers::bytes_max_of(int64_t{64} << 30), 128 << 20);
 }
 
 TEST_F(SocketServerTest, what_a_client_does_not_read_is_counted_until_it_leaves) {

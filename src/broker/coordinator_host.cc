@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "broker/request_queue.h"
 #include "config/server_config.h"
 #include "metadata/topic_name.h"
 #include "record/batch.h"
@@ -114,7 +115,8 @@ CoordinatorHost::Settings CoordinatorHost::Settings::from(const config::ServerCo
 
 CoordinatorHost::CoordinatorHost(BrokerId node, Settings settings, runtime::EventLoop& loop,
                                  Offload offload, runtime::Clock& clock, runtime::Entropy& entropy,
-                                 std::shared_ptr<CoordinatorLog> log)
+                                 std::shared_ptr<CoordinatorLog> log,
+                                 std::shared_ptr<RequestQueue> queue)
     : node_(node),
       settings_(std::move(settings)),
       loop_(loop),
@@ -122,6 +124,7 @@ CoordinatorHost::CoordinatorHost(BrokerId node, Settings settings, runtime::Even
       clock_(clock),
       entropy_(entropy),
       log_(std::move(log)),
+      queue_(std::move(queue)),
       partition_count_(settings_.partition_count) {}
 
 CoordinatorHost::~CoordinatorHost() = default;
@@ -458,11 +461,15 @@ void CoordinatorHost::ask(int32_t partition, Operation&& operation, Failed&& fai
     after_step(partition, shard);
 }
 
+void CoordinatorHost::post_request(runtime::Task task) {
+    loop_.post(queue_ == nullptr ? std::move(task) : queue_->queued(std::move(task)));
+}
+
 template <typename Response, typename Request, typename Failed, typename Operation>
 void CoordinatorHost::submit(Request request, Reply<Response> reply, Failed failed,
                              Operation operation) {
-    loop_.post([this, request = std::move(request), reply = std::move(reply), failed,
-                operation]() mutable {
+    post_request([this, request = std::move(request), reply = std::move(reply), failed,
+                  operation]() mutable {
         ask<Response>(
             partition_for(request.group_id),
             [&](coordinator::GroupShard& shard, coordinator::ReplyToken token,
@@ -580,7 +587,7 @@ struct Gathering {
 
 void CoordinatorHost::describe(int16_t version, std::vector<std::string> groups,
                                Reply<protocol::DescribeGroupsResponse> reply) {
-    loop_.post([this, version, groups = std::move(groups), reply = std::move(reply)]() mutable {
+    post_request([this, version, groups = std::move(groups), reply = std::move(reply)]() mutable {
         using Response = protocol::DescribeGroupsResponse;
         std::map<int32_t, std::vector<std::string>> by_partition;
         for (std::string& group : groups) {
@@ -618,7 +625,7 @@ void CoordinatorHost::describe(int16_t version, std::vector<std::string> groups,
 
 void CoordinatorHost::list(protocol::ListGroupsRequest request,
                            Reply<protocol::ListGroupsResponse> reply) {
-    loop_.post([this, request = std::move(request), reply = std::move(reply)]() mutable {
+    post_request([this, request = std::move(request), reply = std::move(reply)]() mutable {
         using Response = protocol::ListGroupsResponse;
         if (stopped_) {
             return reply(refusal<Response>(ErrorCode::CoordinatorNotAvailable));
@@ -653,7 +660,7 @@ void CoordinatorHost::list(protocol::ListGroupsRequest request,
 
 void CoordinatorHost::delete_groups(std::vector<std::string> groups,
                                     Reply<protocol::DeleteGroupsResponse> reply) {
-    loop_.post([this, groups = std::move(groups), reply = std::move(reply)]() mutable {
+    post_request([this, groups = std::move(groups), reply = std::move(reply)]() mutable {
         using Response = protocol::DeleteGroupsResponse;
         std::map<int32_t, std::vector<std::string>> by_partition;
         for (std::string& group : groups) {

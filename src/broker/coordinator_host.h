@@ -42,6 +42,8 @@ class Entropy;
 
 namespace moldau::broker {
 
+class RequestQueue;
+
 class CoordinatorHost {
  public:
     struct Settings {
@@ -65,7 +67,8 @@ class CoordinatorHost {
 
     CoordinatorHost(BrokerId node, Settings settings, runtime::EventLoop& loop, Offload offload,
                     runtime::Clock& clock, runtime::Entropy& entropy,
-                    std::shared_ptr<CoordinatorLog> log);
+                    std::shared_ptr<CoordinatorLog> log,
+                    std::shared_ptr<RequestQueue> queue = nullptr);
     ~CoordinatorHost();
 
     // Takes up and lays down shards as leaderships in __consumer_offsets move, and forgets offsets
@@ -146,6 +149,7 @@ class CoordinatorHost {
     void carry_out(Runtime& runtime);
     coordinator::Instant now() const;
 
+    void post_request(runtime::Task task);
     // Runs `operation(GroupShard&, ReplyToken, GroupOutcome&)` in a shard; on the loop. The answer
     // is the shard's, or `failed(error)` when it cannot be asked.
     template <typename Response, typename Operation, typename Failed>
@@ -160,6 +164,7 @@ class CoordinatorHost {
     runtime::Clock& clock_;
     runtime::Entropy& entropy_;
     const std::shared_ptr<CoordinatorLog> log_;
+    const std::shared_ptr<RequestQueue> queue_;  // none: nobody counts
     std::atomic<int32_t> partition_count_;
     std::atomic<bool> stopped_{false};
 

@@ -91,7 +91,7 @@ void Request::refuse(const Error& error) {
 }
 
 void Request::hold_connection() {
-    connection_->hold();
+    connection_->hold(body_.size());
 }
 
 void Request::release_connection() {

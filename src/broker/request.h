@@ -44,12 +44,16 @@ class Request {
     const std::string& listener_name() const;
     const ListenerInfo& listener() const;
     MonotonicTime received_at() const { return received_at_; }
-    // Without the header. Slices of it may be kept: they share the memory of the receive buffer.
+    // Without the header. A slice of it keeps the receive buffer that it came in, with what others
+    // sent: good for as long as a request is under way, too much for anything that waits.
     const Bytes& body() const { return body_; }
+    // The body is not needed any more. Views of it end.
+    void release_body() { body_ = Bytes(); }
     // The loop on which the connection lives, for timers and for work that belongs to it.
     runtime::EventLoop& loop() const;
 
-    // The body as a message. An unreadable body closes the connection, as in Kafka, and logs why:
+    // The body as a message, which takes its place. An unreadable body closes the connection, as in
+    // Kafka, and logs why:
     //   auto message = request.read<FetchRequest>();
     //   if (!message) { return; }
     template <typename Message>
@@ -59,6 +63,7 @@ class Request {
             refuse(message.error());
             return std::nullopt;
         }
+        release_body();
         return std::move(*message);
     }
 
@@ -126,6 +131,8 @@ class RequestSink {
     virtual ~RequestSink() = default;
     // Whether the listener serves the API at all; a request for another closes the connection.
     virtual bool serves(protocol::ApiKey key) const = 0;
+    // Whether as many requests wait for other threads as may.
+    virtual bool is_full() const { return false; }
     // Runs on the connection's loop and must not block.
     virtual void handle(Request request) = 0;
 };

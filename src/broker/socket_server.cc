@@ -64,6 +64,16 @@ SocketServer::~SocketServer() {
     close_connections();
 }
 
+std::shared_ptr<runtime::ReceiveMemory> SocketServer::request_memory(
+    bool is_controller, const config::ServerConfig& config) {
+    auto& memory = request_memory_[is_controller ? 1 : 0];
+    int64_t bytes_max = config.get_long("queued.max.request.bytes");
+    if (memory == nullptr && bytes_max > 0) {
+        memory = runtime::ReceiveMemory::of(bytes_max);
+    }
+    return memory;
+}
+
 Result<uint16_t> SocketServer::bind(const config::Endpoint& endpoint, bool is_controller,
                                     const config::ServerConfig& config, RequestSink& sink,
                                     std::vector<runtime::LoopThread*> loops) {
@@ -81,7 +91,8 @@ Result<uint16_t> SocketServer::bind(const config::Endpoint& endpoint, bool is_co
         .is_controller = is_controller,
         .request_bytes_max = config.socket_request_max_bytes(),
         .sink = &sink,
-        .unsent_bytes = &unsent_bytes_,
+        .unsent = &unsent_,
+        .request_memory = request_memory(is_controller, config),
     });
     listener->loops = std::move(loops);
     MOLDAU_TRY(listener->tcp,

@@ -5,6 +5,7 @@
 // Used by the node's main thread; the loops must be running and outlive it.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -20,6 +21,7 @@
 #include "broker/connection.h"
 #include "broker/connection_quotas.h"
 #include "config/server_config.h"
+#include "runtime/memory.h"
 #include "runtime/tcp.h"
 
 namespace moldau::broker {
@@ -47,7 +49,7 @@ class SocketServer {
 
     size_t connection_count() const;
     // Answers that clients have not read yet.
-    int64_t unsent_bytes() const { return unsent_bytes_; }
+    int64_t unsent_bytes() const { return unsent_.bytes; }
 
  private:
     struct Listener {
@@ -62,6 +64,8 @@ class SocketServer {
     };
     struct LoopConnections;
 
+    std::shared_ptr<runtime::ReceiveMemory> request_memory(bool is_controller,
+                                                           const config::ServerConfig& config);
     void accept(Listener& listener, runtime::Socket socket);
     void try_admit(Listener& listener);
     void hand_over(Listener& listener, runtime::Socket socket);
@@ -76,7 +80,9 @@ class SocketServer {
     }
 
     const Duration idle_max_;
-    std::atomic<int64_t> unsent_bytes_{0};
+    UnsentAnswers unsent_{UnsentAnswers::bytes_max_of(runtime::memory_limit_bytes())};
+    // Of broker and of controller listeners; none: no limit.
+    std::array<std::shared_ptr<runtime::ReceiveMemory>, 2> request_memory_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     // Made by bind(), so that the loops find theirs without a lock.
     std::map<runtime::LoopThread*, std::unique_ptr<LoopConnections>> by_loop_;

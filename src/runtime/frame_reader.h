@@ -51,6 +51,8 @@ class FrameReader {
     // A frame has begun and is not complete.
     bool mid_frame() const { return !partial_.empty(); }
     size_t buffered_bytes() const { return partial_.size(); }
+    // Of the frame that has begun, with its prefix; 0 while its length is not known.
+    size_t frame_bytes() const { return partial_target_; }
     void set_frame_bytes_max(int32_t limit) { frame_bytes_max_ = limit; }
 
  private:

@@ -24,6 +24,9 @@ using Descriptor = boost::asio::posix::stream_descriptor;
 
 // Reads per wake before other connections get their turn.
 constexpr int kReadsPerWake = 4;
+// What a stream reads at once between frames when memory for them is scarce: the beginning of a
+// large one, which then waits for memory, shall be small.
+constexpr size_t kScarceReadBytes = 4096;
 // Slices per sendmsg.
 constexpr size_t kSlicesPerWrite = 64;
 
@@ -35,7 +38,9 @@ class TcpFrameStream final : public FrameStream {
           descriptor_(loop.impl().context, socket.release()),
           handler_(handler),
           reader_(options.frame_bytes_max),
-          unsent_total_(options.unsent_bytes) {}
+          unsent_total_(options.unsent_bytes),
+          memory_(options.memory) {}
+    ~TcpFrameStream() override { stop_waiting_for_memory(); }
 
     void begin() {
         // Bytes may have arrived before the descriptor was registered: ask once without waiting,
@@ -88,6 +93,8 @@ class TcpFrameStream final : public FrameStream {
         output_.clear();
         output_bytes_ = 0;
         account();
+        stop_waiting_for_memory();
+        share_.reset();
         boost::system::error_code ignored;
         descriptor_.close(ignored);
     }
@@ -131,7 +138,13 @@ class TcpFrameStream final : public FrameStream {
             if (!wants_input()) {
                 return;
             }
+            if (memory_ != nullptr && !has_memory()) {
+                return;
+            }
             FrameReader::Space space = reader_.prepare(block);
+            if (memory_ != nullptr && memory_->is_scarce()) {
+                read_little(space);
+            }
             std::array<iovec, 2> vectors;
             for (size_t i = 0; i < space.count; ++i) {
                 vectors[i] = {space.spans[i].data(), space.spans[i].size()};
@@ -148,6 +161,9 @@ class TcpFrameStream final : public FrameStream {
             }
             if (got < 0) {
                 if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                    if (reader_.frame_bytes() == 0) {
+                        share_.reset();
+                    }
                     return wait_to_read();
                 }
                 if (errno == EINTR) {
@@ -159,6 +175,7 @@ class TcpFrameStream final : public FrameStream {
             Status cut = reader_.commit(block, static_cast<size_t>(got), frames_);
             if (!frames_.empty()) {
                 deliver();
+                share_.reset();
             }
             if (!cut && open_) {
                 return end(cut.error());
@@ -166,6 +183,56 @@ class TcpFrameStream final : public FrameStream {
         }
         if (wants_input()) {
             loop_.post([self = self()] { self->read_some(); });
+        }
+    }
+
+    // Whether the next read may begin; otherwise it will once there is memory for it.
+    bool has_memory() {
+        if (memory_ticket_) {
+            return false;
+        }
+        // Nothing is kept while waiting: what is taken belongs to frames that come to their end.
+        auto wanted = static_cast<int64_t>(std::max(reader_.frame_bytes(), kScarceReadBytes));
+        bool between_frames = reader_.frame_bytes() == 0;
+        if (share_.bytes() >= wanted || (between_frames && !memory_->is_scarce())) {
+            return true;
+        }
+        share_.reset();
+        if (auto share = memory_->try_take(wanted)) {
+            share_ = std::move(*share);
+            return true;
+        }
+        memory_ticket_ = memory_->wait(
+            wanted, [&loop = loop_, weak = weak_from_this()](ReceiveMemory::Share share) {
+                loop.post([weak, share = std::move(share)]() mutable {
+                    if (auto stream = std::static_pointer_cast<TcpFrameStream>(weak.lock())) {
+                        stream->memory_granted(std::move(share));
+                    }
+                });
+            });
+        return false;
+    }
+
+    void memory_granted(ReceiveMemory::Share share) {
+        memory_ticket_.reset();
+        if (wants_input()) {  // else it asks again
+            share_ = std::move(share);
+            read_some();
+        }
+    }
+
+    void stop_waiting_for_memory() {
+        if (memory_ticket_) {
+            memory_->cancel(*std::exchange(memory_ticket_, std::nullopt));
+        }
+    }
+
+    void read_little(FrameReader::Space& space) const {
+        if (reader_.mid_frame()) {
+            space.count = 1;  // nothing behind this frame
+        } else {
+            space.spans[0] =
+                space.spans[0].first(std::min(space.spans[0].size(), kScarceReadBytes));
         }
     }
 
@@ -265,8 +332,11 @@ class TcpFrameStream final : public FrameStream {
     std::deque<Bytes> output_;
     size_t output_bytes_ = 0;
     std::atomic<int64_t>* unsent_total_;
-    size_t accounted_ = 0;   // our share of it; zero while the socket takes all
-    size_t front_sent_ = 0;  // bytes of output_.front() that have left
+    size_t accounted_ = 0;  // our share of it; zero while the socket takes all
+    const std::shared_ptr<ReceiveMemory> memory_;
+    ReceiveMemory::Share share_;             // of the frame that is gathered, until it was handled
+    std::optional<uint64_t> memory_ticket_;  // while it waits for one
+    size_t front_sent_ = 0;                  // bytes of output_.front() that have left
     bool open_ = true;
     bool closing_ = false;
     bool paused_ = false;

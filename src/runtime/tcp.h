@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "runtime/event_loop.h"
+#include "runtime/receive_memory.h"
 
 namespace moldau::runtime {
 
@@ -97,6 +98,8 @@ struct StreamOptions {
     int32_t frame_bytes_max = 100 * 1024 * 1024;
     // Shared by many streams: the output that sockets have not taken yet. Outlives the stream.
     std::atomic<int64_t>* unsent_bytes = nullptr;
+    // Shared by many streams: what their frames may take; none: no limit.
+    std::shared_ptr<ReceiveMemory> memory = nullptr;
 };
 
 class FrameStream : public std::enable_shared_from_this<FrameStream> {

@@ -1,5 +1,6 @@
 #include "runtime/tcp.h"
 
+#include <deque>
 #include <future>
 
 #include <gtest/gtest.h>
@@ -58,8 +59,9 @@ class TcpTest : public testing::Test {
         ASSERT_TRUE(opened) << opened.error().message;
         listener = std::move(*opened);
         listener->start([this](Socket socket) {
-            echo.stream =
-                FrameStream::open(loop, std::move(socket), &echo, {.frame_bytes_max = 1 << 20});
+            Echo& target = echo.stream == nullptr ? echo : echoes.emplace_back();
+            target.stream = FrameStream::open(loop, std::move(socket), &target,
+                                              {.frame_bytes_max = 1 << 20, .memory = memory});
         });
     }
     void connect(Client& client) {
@@ -80,7 +82,9 @@ class TcpTest : public testing::Test {
 
     LoopThread loop{"test"};
     std::unique_ptr<TcpListener> listener;
+    std::shared_ptr<ReceiveMemory> memory;  // of the streams that are accepted
     Echo echo;
+    std::deque<Echo> echoes;  // of further connections
 };
 
 TEST_F(TcpTest, frames_of_all_sizes_come_back_in_order) {
@@ -124,6 +128,63 @@ TEST_F(TcpTest, paused_stream_reads_what_arrived_once_resumed) {
     });
     client.done.get_future().wait();
     EXPECT_EQ(client.received.front(), "ping");
+}
+
+// Two clients send frames that are each larger than all the memory there is for frames; what is
+// read of the second meanwhile is a few bytes.
+TEST_F(TcpTest, a_frame_that_finds_no_memory_waits_until_there_is_some) {
+    memory = ReceiveMemory::of(100'000);
+    auto held = std::make_optional(memory->take(100'000));
+    Client client;
+    connect(client);
+    const std::string large(400'000, 'x');
+    client.expected = 3;
+    loop.post([&] {
+        client.stream->send({frame_of("a"), frame_of(large), frame_of("b")});
+        client.stream->flush();
+    });
+    Client other;
+    connect(other);
+    other.expected = 1;
+    loop.post([&] {
+        other.stream->send({frame_of(large)});
+        other.stream->flush();
+    });
+    // Whoever is let in, one at a time, comes to its end.
+    loop.post([&] { held.reset(); });
+    client.done.get_future().wait();
+    EXPECT_EQ(client.received, (std::vector<std::string>{"a", large, "b"}));
+    other.done.get_future().wait();
+    EXPECT_EQ(other.received.front(), large);
+    std::promise<int64_t> left;
+    loop.post([&] { left.set_value(memory->taken()); });
+    EXPECT_EQ(left.get_future().get(), 0);
+}
+
+TEST_F(TcpTest, a_stream_that_ends_while_it_waits_for_memory_leaves_its_place) {
+    memory = ReceiveMemory::of(100);
+    auto held = std::make_optional(memory->take(100));
+    {
+        Client client;
+        connect(client);
+        std::promise<void> closed;
+        loop.post([&] {
+            client.stream->send({frame_of("never read")});
+            client.stream->flush();
+            loop.post([&] {
+                client.stream->close();
+                echo.stream->close();
+                closed.set_value();
+            });
+        });
+        closed.get_future().wait();
+    }
+    std::promise<int64_t> left;
+    loop.post([&] {
+        held.reset();
+        left.set_value(memory->taken());
+    });
+    EXPECT_EQ(left.get_future().get(), 0);
 }
 
 TEST_F(TcpTest, end_of_stream_behind_the_last_bytes_is_seen) {

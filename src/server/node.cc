@@ -88,6 +88,7 @@ class LateSink final : public broker::RequestSink {
  public:
     void set(broker::RequestSink& sink) { sink_ = &sink; }
     bool serves(protocol::ApiKey key) const override { return sink_->serves(key); }
+    bool is_full() const override { return sink_->is_full(); }
     void handle(broker::Request request) override { sink_->handle(std::move(request)); }
 
  private:

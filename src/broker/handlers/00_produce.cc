@@ -6,6 +6,7 @@
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/views/produce.h"
 #include "record/batch.h"
@@ -308,13 +309,14 @@ void run_when_open(Broker& broker, Progress progress, std::shared_ptr<Partition>
     progress.request.hold_connection();
     progress.tried_to_open = true;
     auto waiting = std::make_shared<Progress>(std::move(progress));
-    broker.disk->submit([&broker, waiting, partition = std::move(partition)] {
-        partition->open();
-        waiting->request.loop().post([&broker, waiting] {
-            waiting->request.release_connection();
-            run(broker, std::move(*waiting));
-        });
-    });
+    broker.disk->submit(
+        broker.request_queue->queued([&broker, waiting, partition = std::move(partition)] {
+            partition->open();
+            waiting->request.loop().post([&broker, waiting] {
+                waiting->request.release_connection();
+                run(broker, std::move(*waiting));
+            });
+        }));
 }
 
 void run(Broker& broker, Progress progress) {
@@ -380,6 +382,7 @@ void run(Broker& broker, Progress progress) {
     Duration timeout =
         std::max<Duration>(milliseconds(message->timeout_ms), broker.device_wait_min);
     int16_t acks = message->acks;
+    request.release_body();
     std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), acks,
                                      std::move(progress.awaited))
         ->start(timeout);

@@ -8,6 +8,7 @@
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "protocol/views/fetch.h"
 #include "runtime/disk_pool.h"
 
@@ -163,16 +164,17 @@ void FetchOperation::warm_up() {
             cold.emplace_back(std::move(result.partition), *result.cold);
         }
     }
-    broker_.disk->submit([self = shared_from_this(), cold = std::move(cold)] {
-        for (const auto& [partition, request] : cold) {
-            partition->warm_up(request);
-        }
-        self->loop_.post([self] {
-            if (!self->abandoned_) {
-                self->run();
+    broker_.disk->submit(
+        broker_.request_queue->queued([self = shared_from_this(), cold = std::move(cold)] {
+            for (const auto& [partition, request] : cold) {
+                partition->warm_up(request);
             }
-        });
-    });
+            self->loop_.post([self] {
+                if (!self->abandoned_) {
+                    self->run();
+                }
+            });
+        }));
 }
 
 FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t bytes_left,
@@ -467,7 +469,7 @@ void handle_fetch(Broker& broker, Request request) {
     if (!parameters.from_follower()) {
         parameters.bytes_max =
             std::min({parameters.bytes_max, broker.config->get().fetch_max_bytes(),
-                      answer_bytes_max(*request.listener().unsent_bytes)});
+                      request.listener().unsent->answer_bytes_max()});
         parameters.bound = message->isolation_level == kReadCommitted
                                ? storage::ReadBound::LastStable
                                : storage::ReadBound::HighWatermark;
@@ -488,6 +490,7 @@ void handle_fetch(Broker& broker, Request request) {
     if (!isolation_known && !parameters.from_follower() && !context.targets().empty()) {
         return refuse_isolation(request, context.targets());
     }
+    request.release_body();
     std::make_shared<FetchOperation>(broker, std::move(request), std::move(context), parameters)
         ->run();
 }

@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "protocol/messages/list_offsets.h"
 #include "runtime/disk_pool.h"
 
@@ -167,10 +168,10 @@ void handle_list_offsets(Broker& broker, Request request) {
     if (!waits_for_disk(broker, *message)) {
         return answer(broker, request, *message);
     }
-    broker.disk->submit(
+    broker.disk->submit(broker.request_queue->queued(
         [&broker, request = std::move(request), message = std::move(*message)]() mutable {
             answer(broker, request, message);
-        });
+        }));
 }
 
 }  // namespace moldau::broker

@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 #include "broker/partition_lookup.h"
+#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/delete_records.h"
 #include "runtime/disk_pool.h"
@@ -52,10 +53,10 @@ void handle_delete_records(Broker& broker, Request request) {
         return;
     }
     // The log may have to be opened, and its epochs are written.
-    broker.disk->submit(
+    broker.disk->submit(broker.request_queue->queued(
         [&broker, request = std::move(request), message = std::move(*message)]() mutable {
             answer(broker, request, message);
-        });
+        }));
 }
 
 }  // namespace moldau::broker

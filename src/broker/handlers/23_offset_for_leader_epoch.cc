@@ -3,6 +3,7 @@
 #include "broker/broker.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
+#include "broker/request_queue.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
 #include "runtime/disk_pool.h"
 
@@ -61,10 +62,10 @@ void handle_offset_for_leader_epoch(Broker& broker, Request request) {
     if (!must_open(broker, *message)) {
         return answer(broker, request, *message);
     }
-    broker.disk->submit(
+    broker.disk->submit(broker.request_queue->queued(
         [&broker, request = std::move(request), message = std::move(*message)]() mutable {
             answer(broker, request, message);
-        });
+        }));
 }
 
 }  // namespace moldau::broker

@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "broker/metadata_cache.h"
+#include "broker/request_queue.h"
 #include "runtime/disk_pool.h"
 
 namespace moldau::broker {
@@ -57,7 +58,7 @@ void handle_describe_log_dirs(Broker& broker, Request request) {
         }
     }
     // Sizes and free space come from the file system, which may keep us waiting.
-    broker.disk->submit(
+    broker.disk->submit(broker.request_queue->queued(
         [&broker, wanted = std::move(wanted), request = std::move(request)]() mutable {
             DescribeLogDirsResponse response;
             std::vector<std::string> cordoned = broker.config->get().cordoned_log_dirs();
@@ -65,7 +66,7 @@ void handle_describe_log_dirs(Broker& broker, Request request) {
                 response.results.push_back(describe_log_dir(use, wanted, cordoned));
             }
             request.respond(response);
-        });
+        }));
 }
 
 }  // namespace moldau::broker

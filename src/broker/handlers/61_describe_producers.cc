@@ -3,6 +3,7 @@
 #include "broker/broker.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
+#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/describe_producers.h"
 #include "runtime/disk_pool.h"
@@ -62,10 +63,10 @@ void handle_describe_producers(Broker& broker, Request request) {
         return;
     }
     // The log may have to be opened.
-    broker.disk->submit(
+    broker.disk->submit(broker.request_queue->queued(
         [&broker, request = std::move(request), message = std::move(*message)]() mutable {
             answer(broker, request, message);
-        });
+        }));
 }
 
 }  // namespace moldau::broker

@@ -2,6 +2,7 @@
 
 #include "broker/broker.h"
 #include "broker/metadata_cache.h"
+#include "broker/request_queue.h"
 #include "quorum/controller_apis.h"
 #include "quorum/controller_channel.h"
 
@@ -32,7 +33,8 @@ void forward(Broker& broker, const Request& request, Bytes body,
 void handle_forward(Broker& broker, Request request) {
     quorum::ControllerRequest sent = forwarded(broker, request, request.body());
     quorum::ControllerRequest kept = sent;
-    broker.controller->send(std::move(sent), [request = std::move(request), kept = std::move(kept)](
+    broker.controller->send(std::move(sent), [request = std::move(request), kept = std::move(kept),
+                                              place = broker.request_queue->enter()](
                                                  Result<protocol::Chain> answer) mutable {
         if (!answer && answer.error().code == ErrorCode::RequestTimedOut) {
             answer = quorum::error_response_for(kept, answer.error());

@@ -151,9 +151,19 @@ def document():
            " one. A key with",
            "*Acts* = no is accepted and has no effect in this version; *part* means that some of what it"
            " says is not",
-           "there yet: a change of `log.cleaner.threads` waits for the next start. Keys that begin with",
-           "`moldau.` are ours: Kafka knows none of them, and `kafka-configs` shows them only where they"
-           " are set.", "",
+           "there yet: a change of `log.cleaner.threads` waits for the next start, and"
+           " `quota.window.*` measure connections",
+           "only. Keys that begin with `moldau.` are ours: Kafka knows none of them, and `kafka-configs`"
+           " shows them only",
+           "where they are set.", "",
+           "Requests are served by the thread that reads them, so `queued.max.requests` counts those"
+           " that wait for another",
+           "one (the group coordinator, the controller, a disk). Once there are as many, each connection"
+           " is served one",
+           "request at a time, as Kafka always does it. `queued.max.request.bytes` bounds the requests"
+           " that are not there",
+           "in full yet. Answers that clients do not read may take an eighth of the node's memory, and"
+           " no more than 128 MiB.", "",
            "This page is made from `src/config/tables/*.tsv` by `src/config/tables/generate.py"
            " --document`.", ""]
     for table in TABLES:
