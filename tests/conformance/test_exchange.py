@@ -37,11 +37,12 @@ AFTER_KILL = ["Non-monotonic update of high watermark",
 class Exchange:
     """One directory on its way, with the clients that stay."""
 
-    def __init__(self, test, formatted_by, first, kafka):
+    def __init__(self, test, formatted_by, first, kafka, static_quorum=False):
         """Formatted so that this Kafka can read it, which is also the one whose tool looks at it."""
         self.test, self.kafka = test, kafka
-        self.node = Node(server=formatted_by, properties=PROPERTIES)
+        self.node = Node(server=formatted_by, properties=PROPERTIES, version_3=static_quorum)
         test.addCleanup(self.node.close)
+        self.node.extra["log.dirs"] = f"{self.node.directory}/a,{self.node.directory}/b"
         features = SHARED_FEATURES if formatted_by != "moldau" else []
         done = self.node.format("--release-version", RELEASES[kafka], *features)
         test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -119,13 +120,16 @@ class Exchange:
             self.client.produce("squeezed", records, "zstd")
             self.squeezed.update((record.key, record.value) for record in records)
 
+    def directories(self, pattern):
+        return [path for log_dir in self.node.log_dirs for path in log_dir.glob(pattern)]
+
     def doom(self):
         """A topic deleted a moment before the stop: its directory is on the way out."""
         name = f"doomed-{self.hops}"
         self.client.create_topic(name, 1)
         self.client.produce(name, [Record(b"x")])
         self.client.delete_topic(name)
-        wait_until(lambda: not (self.node.log_dir / f"{name}-0").exists(), what="the rename to -delete")
+        wait_until(lambda: not self.directories(f"{name}-0"), what="the rename to -delete")
 
     def whole(self):
         """What the server says of everything but the topics that must not be touched."""
@@ -143,7 +147,7 @@ class Exchange:
         # A topic that nobody has used: its directory is as it was made.
         untouched = f"untouched-{self.hops}"
         self.client.create_topic(untouched, 1)
-        wait_until(lambda: (node.log_dir / f"{untouched}-0").exists(), what="the directory of a new topic")
+        wait_until(lambda: self.directories(f"{untouched}-0"), what="the directory of a new topic")
         if how == "clean":
             self.load.drain()
             ends = state.offsets(node, {"kept": PARTITIONS}, state.LATEST)
@@ -166,7 +170,7 @@ class Exchange:
         else:
             self.check_not_less(before, after)
         self.check_contents()
-        wait_until(lambda: not list(node.log_dir.glob("*-delete")), what="the end of deleted topics")
+        wait_until(lambda: not self.directories("*-delete"), what="the end of deleted topics")
         # It is alive, not only readable.
         self.hops += 1
         self.squeeze()
@@ -176,18 +180,19 @@ class Exchange:
         self.client.create_topic(f"made-{self.hops}", 2)
 
     def check_files(self, origin, how, topics):
-        test, log_dir = self.test, self.node.log_dir
+        test, log_dirs = self.test, self.node.log_dirs
         allowed = [files.KAFKAS]
         if how == "killed":
             allowed.append(files.HALF_DONE)
-        journals = files.journals(log_dir)
+        journals = self.directories(files.JOURNALS)
         if origin == "moldau":
             test.assertEqual(bool(journals), how == "killed", "a clean stop leaves no journal")
         if journals:
             allowed.append(files.MOLDAUS)
-        test.assertEqual(files.unknown(log_dir, topics, *allowed), [])
+        for log_dir in log_dirs:
+            test.assertEqual(files.unknown(log_dir, topics, *allowed), [])
         if how == "clean":
-            out = files.dump(log_dir, self.kafka)
+            out = files.dump(log_dirs, self.kafka)
             codecs = {name.lower() for name in re.findall(r"compresscodec: (\w+)", out)}
             test.assertEqual(codecs, set(confluent_client.CODECS))
             # They may be deleted: whoever starts next misses nothing.
@@ -250,7 +255,7 @@ class Exchange:
         topics = self.whole()["topics"]
         test.assertIn(self.node.stop(), CLEAN_CODES)
         self.check_files(self.node.server, "clean", topics)
-        out = files.dump_groups(self.node.log_dir, self.kafka)
+        out = files.dump_groups(self.node.log_dirs, self.kafka)
         for group in ("readers", "notes"):
             test.assertIn(group, out)
         files.dump_metadata(self.node.log_dir, self.kafka)
@@ -260,12 +265,12 @@ class Cells:
     """The cells of one Kafka release: there, stopped one way, and back, stopped the other way."""
     kafka = None
 
-    def run_cell(self, first, second, stop, formatted_by):
+    def run_cell(self, first, second, stop, **options):
         if settings.server == "kafka":
             self.skipTest("this test is about Moldau")
         if not settings.have_kafka(self.kafka):
             self.skipTest(f"java or the jars of {self.kafka} are missing (prepare.py)")
-        exchange = Exchange(self, formatted_by, first, self.kafka)
+        exchange = Exchange(self, first=first, kafka=self.kafka, **options)
         exchange.hop(second, stop)
         exchange.hop(first, "killed" if stop == "clean" else "clean")
         exchange.finish()
@@ -274,13 +279,13 @@ class Cells:
         self.run_cell("moldau", self.kafka, "clean", formatted_by="moldau")
 
     def test_moldau_killed(self):
-        self.run_cell("moldau", self.kafka, "killed", formatted_by=self.kafka)
+        self.run_cell("moldau", self.kafka, "killed", formatted_by=self.kafka, static_quorum=True)
 
     def test_kafka_stopped_cleanly(self):
         self.run_cell(self.kafka, "moldau", "clean", formatted_by=self.kafka)
 
     def test_kafka_killed(self):
-        self.run_cell(self.kafka, "moldau", "killed", formatted_by="moldau")
+        self.run_cell(self.kafka, "moldau", "killed", formatted_by="moldau", static_quorum=True)
 
 
 class Newest(Cells, unittest.TestCase):

@@ -1,6 +1,5 @@
 """The files of a data directory by name: which every server knows, which only Moldau; and what Kafka's dump tool
 says of them."""
-import pathlib
 import re
 
 from harness import java
@@ -24,6 +23,7 @@ HALF_DONE = {
     "partition": r".+\.(cleaned|swap)|.+\.tmp",
 }
 MOLDAUS = {ROOT: r"moldau-journal-\d{8}\.log"}
+JOURNALS = "moldau-journal-*"
 
 
 def _kind(directory):
@@ -34,7 +34,6 @@ def _kind(directory):
 
 def names(log_dir):
     """(directory, file) of everything."""
-    log_dir = pathlib.Path(log_dir)
     found = []
     for path in sorted(log_dir.rglob("*")):
         if path.is_file():
@@ -49,17 +48,13 @@ def unknown(log_dir, topics, *allowed):
         patterns = [known[_kind(directory)] for known in allowed if _kind(directory) in known]
         if not any(re.fullmatch(pattern, name) for pattern in patterns):
             bad.append(f"{directory}/{name}")
-    for path in pathlib.Path(log_dir).iterdir():
+    for path in log_dir.iterdir():
         if path.is_dir() and path.name != "__cluster_metadata-0":
             live = re.fullmatch(r"(.+)-(\d+)", path.name)
             dying = re.fullmatch(rf".+-\d+\.{_UUID}-delete", path.name)
             if not dying and not (live and live[1] in topics and int(live[2]) < topics[live[1]][1]):
                 bad.append(path.name)
     return bad
-
-
-def journals(log_dir):
-    return sorted(pathlib.Path(log_dir).glob("moldau-journal-*"))
 
 
 def _dump(kafka, files, *options):
@@ -72,20 +67,19 @@ def _dump(kafka, files, *options):
     return done.stdout
 
 
-def dump(log_dir, kafka):
+def dump(log_dirs, kafka):
     """Kafka's tool over every file it reads; what it prints of the records."""
-    log_dir = pathlib.Path(log_dir)
-    files = [log_dir / directory / name for directory, name in names(log_dir)
+    files = [log_dir / directory / name for log_dir in log_dirs for directory, name in names(log_dir)
              if directory != ROOT and not directory.endswith("-delete")
              and name.endswith((".log", ".index", ".timeindex", ".snapshot", ".checkpoint"))]
     return _dump(kafka, files, "--deep-iteration", "--index-sanity-check")
 
 
-def dump_groups(log_dir, kafka):
-    files = sorted(pathlib.Path(log_dir).glob("__consumer_offsets-*/*.log"))
+def dump_groups(log_dirs, kafka):
+    files = [file for log_dir in log_dirs for file in sorted(log_dir.glob("__consumer_offsets-*/*.log"))]
     return _dump(kafka, files, "--offsets-decoder")
 
 
 def dump_metadata(log_dir, kafka):
-    folder = pathlib.Path(log_dir) / "__cluster_metadata-0"
+    folder = log_dir / "__cluster_metadata-0"
     return _dump(kafka, sorted((*folder.glob("*.log"), *folder.glob("*.checkpoint"))), "--cluster-metadata-decoder")

@@ -54,8 +54,13 @@ class Node:
         return self.directory / "server.properties"
 
     @property
+    def log_dirs(self):
+        return [pathlib.Path(path) for path in self.properties()["log.dirs"].split(",")]
+
+    @property
     def log_dir(self):
-        return pathlib.Path(self.properties()["log.dirs"].split(",")[0])
+        """The first of them, which holds the metadata log."""
+        return self.log_dirs[0]
 
     def properties(self):
         quorum = ({"controller.quorum.voters": f"1@localhost:{self.controller_port}"} if self.version_3
