@@ -47,8 +47,9 @@ struct JournalSettings {
     int64_t bytes_max = 64 << 20;
     // The first file, and the step in which files grow. A multiple of kJournalAlignment.
     int64_t file_bytes_min = 1 << 20;
-    // Appends of at least this size are not journaled: their log syncs its segment.
-    int64_t write_through_bytes = 1 << 20;
+    // Appends of at least this size are not journaled: their log syncs its segment. Below it a sync
+    // costs more CPU than writing twice.
+    int64_t write_through_bytes = 96 << 10;
     // Runs work that may wait for the device (the disk pool).
     std::function<void(std::move_only_function<void()>)> background;
 };
