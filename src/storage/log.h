@@ -250,10 +250,14 @@ class Log : public std::enable_shared_from_this<Log> {
     // Aborted transactions that concern [start, end).
     Result<std::vector<AbortedTxn>> aborted_between(Offset start, Offset end);
     LastOfProducers last_of_producers() const;
-    // Puts `cleaned`, whole and on the device as `.cleaned`, in the place of `old`.
-    // Errors: OperationNotAttempted when the log is not what it was at truncations().
-    Status replace_segments(std::span<const SegmentFacts> old, std::unique_ptr<Segment> cleaned,
-                            uint64_t truncations, TimestampMs now);
+    // Puts `cleaned`, whole and on the device as `.cleaned`, in the place of `old`: first a name
+    // under which a crash finishes the exchange, and, when the caller has synced the directory, the
+    // exchange itself, which leaves a change of the directory to sync (log_swap.cc). `cleaned` is
+    // taken when there is no way back. Errors: OperationNotAttempted when the log is not what it
+    // was at truncations().
+    Status begin_swap(std::span<const SegmentFacts> old, Segment& cleaned, uint64_t truncations);
+    Status replace_segments(std::span<const SegmentFacts> old, std::unique_ptr<Segment>& cleaned,
+                            uint64_t truncations, const Status& swap_synced, TimestampMs now);
     uint64_t truncations() const { return truncations_; }
     SegmentLimits segment_limits() const;
 
@@ -355,6 +359,10 @@ class Log : public std::enable_shared_from_this<Log> {
     Result<size_t> count_expired(TimestampMs now, DeletionReason& reason);
     Offset segment_end(size_t index) const;
     Status sync_directory();
+    // Where `old` begins in segments_, if it is still there.
+    Result<size_t> find_swapped(std::span<const SegmentFacts> old, uint64_t truncations) const;
+    // What begin_swap() began is not to be finished, not even after a crash.
+    Status abandon_swap();
     // Syncs the data that a flush would, here and now.
     Status sync_segments();
     void lower_recovery_point(Offset offset);
@@ -394,8 +402,9 @@ class Log : public std::enable_shared_from_this<Log> {
     // Names made, renamed or removed in the directory; how many of these a sync has covered.
     uint64_t directory_changes_ = 0;
     uint64_t directory_changes_synced_ = 0;
-    bool parent_unsynced_ = false;  // the directory itself is new, and its partition.metadata
-    bool device_full_ = false;      // the last append found no room
+    std::optional<Offset> swapping_;  // the base of a `.swap` that is not in the log yet
+    bool parent_unsynced_ = false;    // the directory itself is new, and its partition.metadata
+    bool device_full_ = false;        // the last append found no room
     DurableEnd durable_;
     std::shared_ptr<JournalClient> journal_client_;  // made with the first entry
     std::shared_ptr<const std::function<void()>> durability_listener_;

@@ -148,6 +148,7 @@ Status LogCleaning::clean_group(const std::vector<SegmentFacts>& group, const Cl
     MOLDAU_CHECK(Segment::remove_files(cache_.files(), dir_, base, kCleanedSuffix));
     auto remove_cleaned = [&] {
         (void)Segment::remove_files(cache_.files(), dir_, base, kCleanedSuffix);
+        (void)Segment::remove_files(cache_.files(), dir_, base, kSwapSuffix);
     };
     auto cleaned = Segment::create(cache_, dir_, base, limits, 0, std::string(kCleanedSuffix));
     if (!cleaned) {
@@ -157,14 +158,32 @@ Status LogCleaning::clean_group(const std::vector<SegmentFacts>& group, const Cl
     auto swapped = [&]() -> Status {
         MOLDAU_CHECK(write_group(group, map, transactions, now, **cleaned));
         MOLDAU_CHECK(options_.before_swap());
-        MutexLock lock(log_.mutex());
-        return log_.replace_segments(group, std::move(*cleaned), truncations_, now);
+        return swap(group, *cleaned, now);
     }();
-    if (!swapped) {
+    if (!swapped && *cleaned != nullptr) {
         cleaned->reset();
         remove_cleaned();
     }
     return swapped;
+}
+
+Status LogCleaning::swap(const std::vector<SegmentFacts>& group, std::unique_ptr<Segment>& cleaned,
+                         TimestampMs now) {
+    {
+        MutexLock lock(log_.mutex());
+        MOLDAU_CHECK(log_.begin_swap(group, *cleaned, truncations_));
+    }
+    Status synced = cache_.files().sync_directory(dir_);
+    FlushTask names;
+    {
+        MutexLock lock(log_.mutex());
+        MOLDAU_CHECK(log_.replace_segments(group, cleaned, truncations_, synced, now));
+        MOLDAU_TRY(names, log_.begin_flush(true));
+    }
+    // The next `.cleaned` must not find a `.swap` above it that is still wanted.
+    Status outcome = names.run();
+    MutexLock lock(log_.mutex());
+    return log_.end_flush(names, outcome);
 }
 
 Status LogCleaning::write_group(const std::vector<SegmentFacts>& group, const CleanerOffsetMap& map,

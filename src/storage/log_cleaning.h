@@ -55,6 +55,9 @@ class LogCleaning {
                                        const CleanableRange& range);
     Status clean_group(const std::vector<SegmentFacts>& group, const CleanerOffsetMap& map,
                        CleanedTransactions& transactions, TimestampMs now);
+    // Takes `cleaned` once it is part of the log.
+    Status swap(const std::vector<SegmentFacts>& group, std::unique_ptr<Segment>& cleaned,
+                TimestampMs now);
     Status write_group(const std::vector<SegmentFacts>& group, const CleanerOffsetMap& map,
                        CleanedTransactions& transactions, TimestampMs now, Segment& cleaned);
 

@@ -351,6 +351,62 @@ TEST_F(LogCleaningCrashTest, a_cleaning_that_syncs_too_little_is_noticed) {
     cache_.reset();
 }
 
+// Does something as soon as a `.swap` has its name on the device, when nobody holds the log's lock.
+class AtSwap final : public runtime::ForwardingFileSystem {
+ public:
+    using ForwardingFileSystem::ForwardingFileSystem;
+
+    Status sync_directory(const std::string& path) override {
+        MOLDAU_CHECK(ForwardingFileSystem::sync_directory(path));
+        auto entries = list(path);
+        bool swapping = entries && std::ranges::any_of(*entries, [](const auto& entry) {
+                            return entry.name.ends_with(kSwapSuffix);
+                        });
+        if (swapping && meddle) {
+            std::exchange(meddle, nullptr)();
+        }
+        return {};
+    }
+
+    std::function<void()> meddle;
+};
+
+// 1. A cleaning has given its segment the name with which a crash would finish the swap.
+// 2. An election truncates the log in the middle of what was cleaned; others are appended there.
+// 3. The power fails, and the start must not bring back what was truncated.
+TEST_F(LogCleaningCrashTest, a_truncation_while_segments_are_swapped_is_for_good) {
+    for (int64_t cut_to : {0, 1, 20}) {
+        auto files = machine();
+        AtSwap meddler(*files);
+        use(meddler);
+        live();
+        bool happened = false;
+        meddler.meddle = [&] {
+            MutexLock lock(log_->mutex());
+            ASSERT_TRUE(log_->truncate_to(Offset(cut_to), now_));
+            put("key-1", "after the truncation");
+            ASSERT_TRUE(log_->flush());
+            happened = true;
+        };
+        EXPECT_EQ(clean().error().code, ErrorCode::OperationNotAttempted);
+        ASSERT_TRUE(happened);
+        EXPECT_FALSE(log_->failed());
+        EXPECT_EQ(files_with(".cleaned") + files_with(".swap"), 0u);
+        Content before = content();
+        log_.reset();
+        files->crash_losing_all();
+        use(*files);
+        options_recovery_point_ = Offset(0);
+        auto opened = try_open(false);
+        ASSERT_TRUE(opened) << opened.error().message;
+        EXPECT_EQ(content().offsets, before.offsets);
+        EXPECT_EQ(content().offsets.back(), cut_to);
+        EXPECT_EQ(content().last["key-1"], "after the truncation");
+        log_.reset();
+        cache_.reset();
+    }
+}
+
 TEST_F(LogCleaningCrashTest, a_full_disk_leaves_the_log_as_it_was) {
     auto files = machine();
     use(*files);

@@ -194,46 +194,6 @@ Result<std::vector<SegmentFacts>> Log::rolled_segments() {
     return all;
 }
 
-Status Log::replace_segments(std::span<const SegmentFacts> old, std::unique_ptr<Segment> cleaned,
-                             uint64_t truncations, TimestampMs now) {
-    MOLDAU_CHECK(check_usable());
-    auto first = static_cast<size_t>(
-        std::ranges::find(segments_, old.front().base,
-                          [](const auto& segment) { return segment->base_offset(); }) -
-        segments_.begin());
-    bool same = truncations == truncations_ && first + old.size() < segments_.size();
-    for (size_t i = 0; same && i < old.size(); ++i) {
-        same = segments_[first + i]->base_offset() == old[i].base;
-    }
-    if (!same) {
-        return fail(ErrorCode::OperationNotAttempted,
-                    "the log changed while it was cleaned: partition={}", name_);
-    }
-    MOLDAU_LOG_INFO(logger,
-                    "Swapping in cleaned segment LogSegment(baseOffset={}, size={}) for {} "
-                    "segment(s) in log {}",
-                    cleaned->base_offset(), cleaned->size(), old.size(), name_);
-    auto replaced = [&]() -> Status {
-        MOLDAU_CHECK(cleaned->change_suffix(kSwapSuffix));
-        MOLDAU_CHECK(sync_directory());
-        // From here on a crash finishes the swap. Names may reach the device in any order: that
-        // the old ones are gone must be there before the new one has its name.
-        bool keeps_snapshot = std::ranges::find(snapshots_, old.front().base) != snapshots_.end();
-        MOLDAU_CHECK(rename_deleted(first, first + old.size(), now, keeps_snapshot));
-        MOLDAU_CHECK(sync_directory());
-        MOLDAU_CHECK(cleaned->change_suffix({}));
-        return sync_directory();
-    }();
-    if (!replaced) {
-        // Neither the old nor the new is whole under its name: only opening the log anew helps.
-        return checked(fail(ErrorCode::KafkaStorageError, "{}", replaced.error().message),
-                       "cleaned segment cannot be swapped in");
-    }
-    cleaned->shed_indexes();
-    segments_.insert(segments_.begin() + static_cast<ptrdiff_t>(first), std::move(cleaned));
-    return {};
-}
-
 Result<std::vector<AbortedTxn>> Log::aborted_between(Offset start, Offset end) {
     std::vector<AbortedTxn> aborted;
     for (size_t i = segment_index_for(start); i < segments_.size(); ++i) {
@@ -280,6 +240,7 @@ Result<bool> Log::truncate_to(Offset offset, TimestampMs now) {
         return false;
     }
     MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Truncating to offset {}", name_, offset);
+    MOLDAU_CHECK(abandon_swap());
     if (segments_.front()->base_offset() > offset) {
         MOLDAU_CHECK(truncate_fully_and_start_at(offset, now));
         return true;
@@ -330,6 +291,7 @@ Status Log::truncate_fully_and_start_at(Offset offset, TimestampMs now) {
     MOLDAU_CHECK(check_usable());
     MOLDAU_LOG_INFO(logger, "[UnifiedLog partition={}] Truncate and start at offset {}", name_,
                     offset);
+    MOLDAU_CHECK(abandon_swap());
     while (!segments_.empty()) {
         MOLDAU_CHECK(discard_segments(segments_.size() - 1, segments_.size(), now));
         MOLDAU_CHECK(sync_directory());
