@@ -23,6 +23,7 @@
 #include "runtime/disk_pool.h"
 #include "runtime/entropy.h"
 #include "runtime/logging.h"
+#include "runtime/memory.h"
 #include "storage/log_cleaner.h"
 #include "storage/log_manager.h"
 
@@ -37,6 +38,8 @@ constexpr size_t kDiskThreads = 4;
 // A fetch session that was used within this time keeps its place (KIP-227).
 constexpr Duration kSessionIdleMin = seconds(120);
 constexpr Duration kDeletionInterval = seconds(10);
+// A change of so many partitions leaves behind memory worth giving back.
+constexpr size_t kLargeChange = 10'000;
 
 // Requests of broker listeners, by the table of handlers.
 class BrokerApis final : public RequestSink {
@@ -108,6 +111,7 @@ struct BrokerServer::Impl {
     std::atomic<bool> stopping{false};
     bool detached = false;  // control loop: stop() is tearing down what publish() works on
     std::atomic<bool> fatal{false};
+    std::atomic<bool> large_change{false};  // since memory was given back
     bool first_publication = true;
 };
 
@@ -360,7 +364,12 @@ void BrokerServer::Impl::start_periodic_work() {
     Duration lag = every_ms(static_config.replica_lag_time_max_ms()) / 2;
     repeat(lag, lag,
            [this] { replicas->for_each([](Partition& partition) { partition.check_lag(); }); });
-    repeat(initial, kDeletionInterval, [all] { all->remove_deleted(); });
+    repeat(initial, kDeletionInterval, [this, all] {
+        all->remove_deleted();
+        if (large_change.exchange(false)) {
+            runtime::return_freed_memory();
+        }
+    });
 }
 
 void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
@@ -420,6 +429,13 @@ void BrokerServer::publish(const metadata::Delta& delta, const metadata::ImagePt
     // Last: whoever sees the image finds everything in it at work.
     impl.metadata.set(image);
     impl.first_publication = false;
+    size_t changed = 0;
+    for (const auto& [id, change] : delta.changed_topics()) {
+        changed += change.partitions.size();
+    }
+    if (changed >= kLargeChange) {
+        impl.large_change = true;
+    }
 }
 
 void BrokerServer::controlled_shutdown(Duration patience) {

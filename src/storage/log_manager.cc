@@ -244,6 +244,17 @@ Status LogManager::discover(Dir& dir) {
         }
         ++dir.log_count;
     }
+    // Removed shortly before the node was killed.
+    auto note_removed = [&](std::string_view file, const OffsetCheckpoint& offsets)
+                            REQUIRES(mutex_) {
+                                for (const auto& [partition, offset] : offsets) {
+                                    if (!entries_.contains(partition)) {
+                                        dir.removed[std::string(file)].insert(partition);
+                                    }
+                                }
+                            };
+    note_removed(kRecoveryPointCheckpoint, recovery);
+    note_removed(kLogStartOffsetCheckpoint, starts);
     return {};
 }
 

@@ -195,6 +195,11 @@ class LogManager {
     Result<std::string> move_aside(const TopicPartition& partition, std::string_view suffix);
     Status write_checkpoint(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
                             Offset Entry::* of_entry);
+    Status write_checkpoint_of(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
+                               Offset Entry::* of_entry) REQUIRES(checkpoint_mutex_);
+    // Writes the checkpoint files without the partitions that were removed: a new one of the same
+    // name must not find the offsets of the old one after a crash.
+    Status forget_removed(Dir& dir);
     void write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
                            Offset Entry::* of_entry);
     Status flush_log(Log& log, bool rolled_only);
@@ -213,7 +218,7 @@ class LogManager {
     std::string cluster_id_;
     std::optional<int64_t> previous_broker_epoch_;
 
-    // Held for look-ups only. Order: Entry's mutex, then its Log's, then this one.
+    // Held for look-ups only. Order: checkpoint_mutex_, Entry's mutex, its Log's, then this one.
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<Dir>> dirs_;  // fixed once open
     std::unordered_map<TopicPartition, EntryPtr> entries_ GUARDED_BY(mutex_);

@@ -29,20 +29,29 @@ LogManager::Dir* LogManager::choose_dir(std::optional<Uuid> directory) const {
 
 Result<LogManager::EntryPtr> LogManager::find_or_place(const TopicPartition& partition,
                                                        std::optional<Uuid> directory) {
-    MutexLock lock(mutex_);
-    auto found = entries_.find(partition);
-    if (found != entries_.end()) {
-        return found->second;
+    EntryPtr entry;
+    bool had_namesake = false;
+    {
+        MutexLock lock(mutex_);
+        auto found = entries_.find(partition);
+        if (found != entries_.end()) {
+            entry = found->second;
+        } else if (Dir* dir = choose_dir(directory)) {
+            entry = std::make_shared<Entry>(partition, dir,
+                                            runtime::join_path(dir->path, partition.str()), true);
+            entries_.emplace(partition, entry);
+            ++dir->log_count;
+        } else {
+            return fail(ErrorCode::KafkaStorageError, "no log directory is online: partition={}",
+                        partition);
+        }
+        for (const auto& [file, removed] : entry->dir->removed) {
+            had_namesake = had_namesake || removed.contains(partition);
+        }
     }
-    Dir* dir = choose_dir(directory);
-    if (dir == nullptr) {
-        return fail(ErrorCode::KafkaStorageError, "no log directory is online: partition={}",
-                    partition);
+    if (had_namesake) {
+        MOLDAU_CHECK(forget_removed(*entry->dir));
     }
-    auto entry = std::make_shared<Entry>(partition, dir,
-                                         runtime::join_path(dir->path, partition.str()), true);
-    entries_.emplace(partition, entry);
-    ++dir->log_count;
     return entry;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,9 @@ struct LogManager::Dir {
         size_t count = 0;
     };
     std::map<std::string, Written> written;
+    // Removed partitions that a checkpoint file may still name, by file; guarded by LogManager's
+    // mutex_.
+    std::map<std::string, std::set<TopicPartition>, std::less<>> removed;
     Mutex cause_mutex;
     std::optional<Error> cause GUARDED_BY(cause_mutex);
 };

@@ -622,6 +622,42 @@ TEST_F(LogManagerTest, a_log_of_another_topic_id_is_refused) {
     EXPECT_TRUE(manager_->get_or_create(kOrders, Uuid{3, 4}));
 }
 
+// 1. A topic whose first records were deleted is in the checkpoint files. 2. It is deleted, another
+// of its name made, and written to. 3. kill -9: the new log ends before the old one began, and was
+// taken for one whose segments had been lost.
+TEST_F(LogManagerTest, a_log_does_not_inherit_the_offsets_of_another_of_its_name) {
+    format(1);
+    for (bool killed_in_between : {false, true}) {
+        start();
+        auto log = create(kOrders);
+        for (std::string_view value : {"a", "b", "c"}) {
+            append(*log, value);
+        }
+        {
+            MutexLock lock(log->mutex());
+            ASSERT_TRUE(log->flush());
+            ASSERT_TRUE(log->advance_log_start(Offset(2)));
+        }
+        manager_->checkpoint_recovery_points();
+        manager_->checkpoint_log_start_offsets();
+        EXPECT_EQ(text(dir(0) + "/log-start-offset-checkpoint"), "0\n1\norders 0 2\n");
+        log.reset();
+        ASSERT_TRUE(manager_->remove(kOrders));
+        if (killed_in_between) {
+            start();
+        }
+        append(*create(kOrders), "new");
+        EXPECT_EQ(text(dir(0) + "/log-start-offset-checkpoint"), "0\n0\n");
+        start();
+        log = *manager_->get(kOrders);
+        EXPECT_EQ(log->log_start_offset(), Offset(0));
+        EXPECT_EQ(log->log_end_offset(), Offset(1));
+        log.reset();
+        ASSERT_TRUE(manager_->remove(kOrders));
+    }
+    EXPECT_TRUE(failed_.empty());
+}
+
 TEST_F(LogManagerTest, a_removed_log_leaves_the_disk_after_the_delay) {
     config_.file_delete_delay_ms = 1000;
     format(1);
@@ -637,12 +673,15 @@ TEST_F(LogManagerTest, a_removed_log_leaves_the_disk_after_the_delay) {
     EXPECT_EQ(*manager_->get(kOrders), nullptr);
     auto again = create(kOrders);
     EXPECT_EQ(again->log_end_offset(), Offset(0));
+    auto directories = [&] {
+        return std::ranges::count_if(*files_.list(dir(0)),
+                                     [](const auto& entry) { return entry.is_directory; });
+    };
     manager_->remove_deleted();
-    EXPECT_EQ(files_.list(dir(0))->size(),
-              4u);  // .lock, meta.properties, orders-0, orders-0.*-delete
+    EXPECT_EQ(directories(), 2);  // orders-0, orders-0.*-delete
     clock_.advance(seconds(2));
     manager_->remove_deleted();
-    EXPECT_EQ(files_.list(dir(0))->size(), 3u);
+    EXPECT_EQ(directories(), 1);
 }
 
 // Kafka took the directory of a deleted topic for a damaged log, because indexes are written by a

@@ -95,6 +95,9 @@ Result<std::string> LogManager::move_aside(const TopicPartition& partition,
     entry->removed = true;
     entry->path = path;
     MutexLock map_lock(mutex_);
+    for (std::string_view file : {kRecoveryPointCheckpoint, kLogStartOffsetCheckpoint}) {
+        entry->dir->removed[std::string(file)].insert(partition);
+    }
     entries_.erase(partition);
     --entry->dir->log_count;
     return path;
@@ -165,13 +168,29 @@ void LogManager::update_configs(const std::set<std::string, std::less<>>& topics
 
 Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of_log)(const Log&),
                                     Offset Entry::* of_entry) {
+    MutexLock lock(checkpoint_mutex_);
+    std::set<TopicPartition> removed;
+    {
+        MutexLock map_lock(mutex_);
+        removed = std::exchange(dir.removed[std::string(file)], {});
+    }
+    Status outcome = write_checkpoint_of(dir, file, of_log, of_entry);
+    if (!outcome) {
+        MutexLock map_lock(mutex_);
+        dir.removed[std::string(file)].merge(removed);
+    }
+    return outcome;
+}
+
+Status LogManager::write_checkpoint_of(Dir& dir, std::string_view file,
+                                       Offset (*of_log)(const Log&), Offset Entry::* of_entry) {
     std::vector<std::pair<EntryPtr, Offset>> found;
     size_t fingerprint = 0;
     for (EntryPtr& entry : entries()) {
         if (entry->dir != &dir) {
             continue;
         }
-        MutexLock lock(entry->mutex);
+        MutexLock entry_lock(entry->mutex);
         if (entry->removed || entry->is_new) {
             continue;
         }
@@ -187,7 +206,6 @@ Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of
             found.emplace_back(std::move(entry), offset);
         }
     }
-    MutexLock lock(checkpoint_mutex_);
     // Most partitions of a large node are idle: a file as it was is not written again.
     Dir::Written& written = dir.written[std::string(file)];
     if (written.valid && written.fingerprint == fingerprint && written.count == found.size()) {
@@ -201,6 +219,12 @@ Status LogManager::write_checkpoint(Dir& dir, std::string_view file, Offset (*of
     MOLDAU_CHECK(write_offset_checkpoint(files_, runtime::join_path(dir.path, file), offsets));
     written = {true, fingerprint, found.size()};
     return {};
+}
+
+Status LogManager::forget_removed(Dir& dir) {
+    MOLDAU_CHECK(
+        write_checkpoint(dir, kRecoveryPointCheckpoint, recovery_point_of, &Entry::recovery_point));
+    return write_checkpoint(dir, kLogStartOffsetCheckpoint, log_start_of, &Entry::log_start_offset);
 }
 
 void LogManager::write_checkpoints(std::string_view file, Offset (*of_log)(const Log&),
