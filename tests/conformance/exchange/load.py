@@ -42,17 +42,19 @@ def read_compacted(bootstrap, topic, end):
 class Load:
     """One idempotent producer for each codec, each writing 0, 1, 2 ... to every partition."""
 
-    def __init__(self, bootstrap, topic, partitions, pause=0.02):
-        self.topic, self.partitions, self.pause_seconds = topic, partitions, pause
+    def __init__(self, bootstrap, topic, partitions, in_flight):
+        self.topic, self.partitions = topic, partitions
         self.began_ms = int(time.time() * 1000)
         self.producers = {codec: confluent_kafka.Producer({
             "bootstrap.servers": bootstrap, "enable.idempotence": True, "compression.type": codec, "linger.ms": 2,
-            "message.timeout.ms": 180_000, "retry.backoff.ms": 50, "reconnect.backoff.ms": 20,
-            "reconnect.backoff.max.ms": 200, "log_level": 0}) for codec in CODECS}
+            "max.in.flight.requests.per.connection": in_flight, "message.timeout.ms": 180_000,
+            "retry.backoff.ms": 50, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0,
+            "error_cb": lambda error: self.trouble.append(error)}) for codec in CODECS}
         self.sent = collections.Counter()  # (codec, partition): how many
         self.places = {}                   # (codec, partition, number): offset that was acknowledged
         self.acked = 0
         self.failed = []
+        self.trouble = collections.deque(maxlen=5)  # the latest errors, for whoever asks why it does not get on
         self._running, self._idle, self._ended = threading.Event(), threading.Event(), False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -68,15 +70,19 @@ class Load:
             self.places[codec, message.partition(), int(number)] = message.offset()
 
     def _run(self):
-        while not self._ended:
-            if self._running.is_set():
-                self._idle.clear()
-                self._send_some()
-            else:
-                self._idle.set()
-            for producer in self.producers.values():
-                producer.poll(0)
-            time.sleep(self.pause_seconds)
+        try:
+            while not self._ended:
+                if self._running.is_set():
+                    self._idle.clear()
+                    self._send_some()
+                else:
+                    self._idle.set()
+                for producer in self.producers.values():
+                    producer.poll(0)
+                time.sleep(0.02)
+        except confluent_kafka.KafkaException as error:
+            self.failed.append(str(error))
+            self._idle.set()
 
     def _send_some(self):
         for codec, producer in self.producers.items():
@@ -96,6 +102,7 @@ class Load:
         goal = self.acked + count
         self._running.set()
         wait_until(lambda: self.failed or self.acked >= goal, 60, "acknowledgements under load")
+        assert not self.failed, self.failed[:3]
 
     def pause(self):
         self._running.clear()
@@ -105,7 +112,11 @@ class Load:
         """Stops sending and waits for every acknowledgement."""
         self.pause()
         total = self.total()
-        wait_until(lambda: self.failed or self.acked >= total, 120, "the last acknowledgements")
+        try:
+            wait_until(lambda: self.failed or self.acked >= total, 120)
+        except AssertionError:
+            waiting = {codec: len(producer) for codec, producer in self.producers.items()}
+            raise AssertionError(f"not acknowledged: {waiting}, trouble: {list(self.trouble)}") from None
         assert not self.failed, self.failed[:3]
 
     def total(self):

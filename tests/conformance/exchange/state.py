@@ -4,7 +4,7 @@ from harness.node import wait_until
 
 TOPIC, BROKER = 2, 4
 DYNAMIC_SOURCES = {1: "topic", 2: "broker", 3: "cluster"}
-EARLIEST, LATEST = -2, -1
+EARLIEST, LATEST, MAX_TIMESTAMP = -2, -1, -3
 # A coordinator that has not read its log yet; a broker that has not learnt what it leads.
 NOT_YET = {14, 15, 16}
 NOT_LEADER_YET = {3, 5, 6}
@@ -104,14 +104,19 @@ def groups(node):
     return sorted(one["GroupId"] for one in wait_until(answer, what="the list of groups")["Groups"])
 
 
-def whole(node, partitions, group_names):
+def whole(node, partitions, group_names, timestamp):
     """Everything, of the given topics (name: number of partitions)."""
     found_topics = topics(node)
+    earliest = offsets(node, partitions, EARLIEST)
     return {
         "topics": found_topics,
         "configs": configs(node, found_topics),
-        "earliest": offsets(node, partitions, EARLIEST),
+        "earliest": earliest,
         "latest": offsets(node, partitions, LATEST),
+        # Kafka may name a record of a batch whose first records were deleted.
+        "at max timestamp": {place: max(offset, earliest[place])
+                             for place, offset in offsets(node, partitions, MAX_TIMESTAMP).items()},
+        "at timestamp": offsets(node, partitions, timestamp),
         "epochs": epoch_ends(node, partitions),
         "producers": producers(node, partitions),
         "committed": {name: committed(node, name) for name in group_names},
