@@ -39,7 +39,8 @@ rm -rf "$findings"
 mkdir -p "$findings"
 # A node must not end at its first finding: the second may explain it.
 export TSAN_OPTIONS="log_path=$findings/tsan second_deadlock_stack=1 history_size=4"
-export ASAN_OPTIONS="log_path=$findings/asan detect_leaks=1 detect_stack_use_after_return=1 strict_init_order=1"
+export ASAN_OPTIONS="log_path=$findings/asan detect_leaks=1 detect_stack_use_after_return=1"
+export ASAN_OPTIONS="$ASAN_OPTIONS check_initialization_order=1 strict_init_order=1"
 export LSAN_OPTIONS="log_path=$findings/leak"
 export UBSAN_OPTIONS="log_path=$findings/undefined print_stacktrace=1"
 
