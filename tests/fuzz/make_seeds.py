@@ -46,8 +46,7 @@ def main():
         family = family_of(message)
         for version in range(message.versions.low, message.versions.high + 1):
             rng = random.Random(f"{message.name}/{version}")
-            encoder = random_messages.Encoder(message, version, rng)
-            body = encoder.encode_struct(message.root, encoder.struct_value(message.root))
+            body = random_messages.random_message(message, version, rng)
             name = f"{message.name}-{version}"
             (out / family / name).write_bytes(struct.pack(">HB", count[family], version) + body)
             if message.kind == "request":
