@@ -369,9 +369,14 @@ class Directories(unittest.TestCase):
 
         found = wait_until(assigned, 30, "directories of all partitions")
         ids = {path: re.search(r"directory.id=(\S+)", (path / "meta.properties").read_text())[1] for path in paths}
-        really = {partition: [ids[path]] for path in paths for partition in range(6)
-                  if (path / f"spread-{partition}").exists()}
-        self.assertEqual(found, really)
+
+        def made():
+            """The same by what is on the disk; made behind the answer, and behind the assignment."""
+            really = {partition: [ids[path]] for path in paths for partition in range(6)
+                      if (path / f"spread-{partition}").exists()}
+            return really if len(really) == 6 else None
+
+        self.assertEqual(found, wait_until(made, 30, "directories on the disk"))
         self.assertEqual({one for [one] in found.values()}, set(ids.values()), "both are used")
 
 
