@@ -109,6 +109,9 @@ void BrokerLifecycle::send_heartbeat() {
     request.want_fence = false;
     request.want_shut_down = state_ == State::Leaving;
     request.offline_log_dirs = hooks_.offline_directories();
+    if (caught_up_) {
+        request.cordoned_log_dirs = hooks_.cordoned_directories();
+    }
     in_flight_ = true;
     controller_->call<protocol::BrokerHeartbeatResponse>(
         request, latest(protocol::ApiKey::BrokerHeartbeat),
@@ -128,13 +131,16 @@ void BrokerLifecycle::send_heartbeat() {
                 return next_heartbeat(state_ == State::Running ? options_.heartbeat_interval
                                                                : kRegistrationRetry);
             }
-            heartbeat_answered(response->is_fenced, response->should_shut_down);
+            heartbeat_answered(response->is_caught_up, response->is_fenced,
+                               response->should_shut_down);
         },
         options_.heartbeat_interval);
 }
 
-void BrokerLifecycle::heartbeat_answered(bool fenced, bool should_shut_down) {
-    if (std::exchange(again_, false)) {
+void BrokerLifecycle::heartbeat_answered(bool caught_up, bool fenced, bool should_shut_down) {
+    bool has_just_caught_up = caught_up && !std::exchange(caught_up_, true);
+    bool has_news = has_just_caught_up && hooks_.cordoned_directories();
+    if (std::exchange(again_, false) || has_news) {
         next_heartbeat(Duration::zero());
     } else {
         next_heartbeat(state_ == State::Running ? options_.heartbeat_interval : kImpatient);
@@ -145,7 +151,7 @@ void BrokerLifecycle::heartbeat_answered(bool fenced, bool should_shut_down) {
                         "[BrokerLifecycleManager id={}] The broker has been unfenced. "
                         "Transitioning from RECOVERY to RUNNING.",
                         options_.node_id);
-        next_heartbeat(options_.heartbeat_interval);
+        next_heartbeat(has_news ? Duration::zero() : options_.heartbeat_interval);
         hooks_.on_running();
     } else if (state_ == State::Leaving && should_shut_down) {
         MOLDAU_LOG_INFO(log,

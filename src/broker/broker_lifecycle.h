@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,10 @@ class BrokerLifecycle {
         // Offset of the last metadata record this broker has applied.
         std::function<int64_t()> metadata_offset;
         std::function<std::vector<Uuid>()> offline_directories;
+        // What the controller should know of directories that take no new partition (KIP-1066);
+        // nullopt: nothing to tell. Asked once the broker has caught up, and so knows its
+        // configuration.
+        std::function<std::optional<std::vector<Uuid>>()> cordoned_directories;
         std::function<void()> on_running;
         std::function<void(const Error&)> on_fatal;
     };
@@ -54,7 +59,7 @@ class BrokerLifecycle {
     // Asks the controller to move leaderships away; `done` runs when it has.
     void leave(std::function<void()> done);
     void stop();
-    // A directory failed: the controller should know now.
+    // A directory failed or was cordoned: the controller should know now.
     void heartbeat_soon();
 
  private:
@@ -64,7 +69,7 @@ class BrokerLifecycle {
     void retry_registration(const std::string& reason);
     void send_heartbeat();
     void next_heartbeat(Duration delay);
-    void heartbeat_answered(bool fenced, bool should_shut_down);
+    void heartbeat_answered(bool caught_up, bool fenced, bool should_shut_down);
 
     const Options options_;
     const Hooks hooks_;
@@ -75,6 +80,7 @@ class BrokerLifecycle {
     State state_ = State::NotRunning;
     MonotonicTime started_{};
     runtime::Timer timer_;
+    bool caught_up_ = false;
     bool in_flight_ = false;
     bool again_ = false;  // another heartbeat as soon as the one in flight is answered
     std::function<void()> on_left_;

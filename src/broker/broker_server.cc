@@ -1,5 +1,6 @@
 #include "broker/broker_server.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <set>
@@ -18,6 +19,7 @@
 #include "broker/replica_manager.h"
 #include "broker/request_queue.h"
 #include "broker/topic_configs.h"
+#include "metadata/features.h"
 #include "metadata/topic_name.h"
 #include "runtime/clock.h"
 #include "runtime/disk_pool.h"
@@ -78,6 +80,8 @@ struct BrokerServer::Impl {
     Status open_logs();
     void make_parts();
     void apply_broker_config(const metadata::Delta& delta, const metadata::ImagePtr& image);
+    // What the lifecycle tells of directories that take no new partition.
+    std::optional<std::vector<Uuid>> cordoned_directories();
     void topic_configs_changed(const std::set<std::string, std::less<>>& topics);
     void directory_failed(const Uuid& directory, const Error& cause);
     // Runs `work` on the disk pool every `interval`, one run at a time.
@@ -291,6 +295,7 @@ void BrokerServer::start(std::vector<config::Endpoint> endpoints,
                 }
                 return offline;
             },
+        .cordoned_directories = [&impl] { return impl.cordoned_directories(); },
         .on_running =
             [&impl, on_running = std::move(on_running)] {
                 impl.start_periodic_work();
@@ -383,11 +388,21 @@ void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
         delta.changed_configs().contains(ConfigResource{ConfigResourceType::Broker, own});
     config::LogConfig before = config.get().log_config();
     if (changed) {
+        std::vector<std::string> cordoned_before = config.get().cordoned_log_dirs();
         config.set(
             static_config.with_dynamic(to_config_map(image->configs.cluster_default()),
                                        to_config_map(image->configs.of_broker(broker.node_id))));
         if (dependencies.on_config) {
             dependencies.on_config(config.get());
+        }
+        std::vector<std::string> cordoned = config.get().cordoned_log_dirs();
+        logs->set_cordoned(cordoned);
+        if (cordoned != cordoned_before) {
+            dependencies.control_loop->post([this] {
+                if (lifecycle != nullptr) {
+                    lifecycle->heartbeat_soon();
+                }
+            });
         }
     }
     config::LogConfig defaults = config.get().log_config();
@@ -399,6 +414,25 @@ void BrokerServer::Impl::apply_broker_config(const metadata::Delta& delta,
         }
         topic_configs_changed(all);
     }
+}
+
+std::optional<std::vector<Uuid>> BrokerServer::Impl::cordoned_directories() {
+    auto image = metadata.image();
+    if (!metadata::are_cordoned_directories_supported(image->features.metadata_version())) {
+        return std::nullopt;
+    }
+    std::vector<std::string> cordoned = config.get().cordoned_log_dirs();
+    std::vector<Uuid> ids;
+    for (const storage::LogDirectory& directory : logs->directories()) {
+        if (std::ranges::find(cordoned, directory.path) != cordoned.end()) {
+            ids.push_back(directory.directory_id);
+        }
+    }
+    // None is news only to a controller that knows of some.
+    const metadata::Broker* known = image->cluster.broker(broker.node_id);
+    bool is_known =
+        known != nullptr && known->cordoned_directories && !known->cordoned_directories->empty();
+    return ids.empty() && !is_known ? std::nullopt : std::optional(std::move(ids));
 }
 
 void BrokerServer::Impl::topic_configs_changed(const std::set<std::string, std::less<>>& topics) {

@@ -108,6 +108,8 @@ class LogManager {
     // partition that nobody uses costs no handle and hardly any memory. Nothing to do is success:
     // it is there, or its place was given up.
     Status make_directory(const TopicPartition& partition, const Uuid& topic_id);
+    // The log.dirs that take no new partition by choice, unless there is no other (KIP-1066).
+    void set_cordoned(std::vector<std::string> dirs);
     // The directory that holds the partition; kUnassignedDirectory when there is none.
     Uuid directory_id_of(const TopicPartition& partition) const;
 
@@ -223,6 +225,7 @@ class LogManager {
     std::vector<std::unique_ptr<Dir>> dirs_;  // fixed once open
     std::unordered_map<TopicPartition, EntryPtr> entries_ GUARDED_BY(mutex_);
     std::vector<Doomed> doomed_ GUARDED_BY(mutex_);
+    std::vector<std::string> cordoned_ GUARDED_BY(mutex_);
     Mutex checkpoint_mutex_;  // one writer of checkpoint files at a time
 };
 

@@ -1,4 +1,6 @@
 // How LogManager makes logs: where a new one goes, its directory, and what happens when that fails.
+#include <algorithm>
+
 #include "runtime/logging.h"
 #include "storage/log_manager_impl.h"
 #include "storage/partition_metadata.h"
@@ -13,6 +15,7 @@ runtime::Logger logger("kafka.log.LogManager");
 
 LogManager::Dir* LogManager::choose_dir(std::optional<Uuid> directory) const {
     Dir* fewest = nullptr;
+    Dir* first = nullptr;
     for (const auto& dir : dirs_) {
         if (dir->is_offline()) {
             continue;
@@ -20,11 +23,21 @@ LogManager::Dir* LogManager::choose_dir(std::optional<Uuid> directory) const {
         if (directory && dir->directory_id == *directory) {
             return dir.get();
         }
+        first = first == nullptr ? dir.get() : first;
+        if (std::ranges::find(cordoned_, dir->path) != cordoned_.end()) {
+            continue;
+        }
         if (fewest == nullptr || dir->log_count < fewest->log_count) {
             fewest = dir.get();
         }
     }
-    return fewest;
+    // The controller chose this node just before its last directory was cordoned.
+    return fewest == nullptr ? first : fewest;
+}
+
+void LogManager::set_cordoned(std::vector<std::string> dirs) {
+    MutexLock lock(mutex_);
+    cordoned_ = std::move(dirs);
 }
 
 Result<LogManager::EntryPtr> LogManager::find_or_place(const TopicPartition& partition,

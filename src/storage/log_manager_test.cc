@@ -611,6 +611,19 @@ TEST_F(LogManagerTest, new_logs_go_where_the_fewest_are) {
     EXPECT_EQ(manager_->directory_id_of({"orders", 9}), (Uuid{2, 5}));
 }
 
+TEST_F(LogManagerTest, new_logs_avoid_cordoned_directories_unless_there_is_no_other) {
+    format(2);
+    start();
+    manager_->set_cordoned({dir(0)});
+    for (int p = 0; p < 3; ++p) {
+        EXPECT_EQ(create({"orders", p})->directory(), dir(1) + "/orders-" + std::to_string(p));
+    }
+    manager_->set_cordoned({dir(0), dir(1)});
+    EXPECT_EQ(create({"orders", 4})->directory(), dir(0) + "/orders-4");
+    manager_->set_cordoned({});
+    EXPECT_EQ(create({"orders", 5})->directory(), dir(0) + "/orders-5");
+}
+
 TEST_F(LogManagerTest, a_log_of_another_topic_id_is_refused) {
     format(1);
     start();
