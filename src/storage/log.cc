@@ -28,7 +28,7 @@ Log::Log(LogContext context, LogOptions options, LeaderEpochCache epochs)
       log_start_offset_(options.log_start_offset),
       high_watermark_(options.high_watermark),
       recovery_point_(options.recovery_point),
-      recovery_point_told_(options.recovery_point),
+      recovery_point_told_(std::max(options.recovery_point, options.recovery_point_told)),
       epochs_(std::move(epochs)),
       producers_(name_, options.producer_id_expiration) {}
 

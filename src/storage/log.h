@@ -66,6 +66,8 @@ struct LogOptions {
     // From the checkpoint files.
     Offset log_start_offset{0};
     Offset recovery_point{0};
+    // What recovery would go by after another crash, when that is more.
+    Offset recovery_point_told{0};
     Offset high_watermark{0};
     // The directory was left by a clean stop: nothing needs checking.
     bool clean_shutdown = false;

@@ -228,6 +228,7 @@ Status LogManager::discover(Dir& dir) {
         }
         auto entry = std::make_shared<Entry>(*partition, &dir, path, false);
         entry->recovery_point = offset_of(recovery, *partition);
+        entry->recovery_point_told = entry->recovery_point;
         entry->log_start_offset = offset_of(starts, *partition);
         entry->high_watermark = offset_of(watermarks, *partition);
         auto [twin, fresh] = entries_.emplace(*partition, entry);
@@ -500,6 +501,7 @@ Result<std::shared_ptr<Log>> LogManager::Entry::open(LogManager& manager) {
     options.config = manager.options_.config_of(partition.topic);
     options.log_start_offset = log_start_offset;
     options.recovery_point = recovery_point;
+    options.recovery_point_told = recovery_point_told;
     options.high_watermark = high_watermark;
     options.clean_shutdown = !needs_recovery;
     if (producers != nullptr) {

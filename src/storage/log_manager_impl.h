@@ -90,6 +90,7 @@ struct LogManager::Entry {
     std::unique_ptr<ProducerState> producers GUARDED_BY(mutex);
     // As the checkpoint files had them; what counts until the log is open.
     Offset recovery_point{0};
+    Offset recovery_point_told{0};  // by the file at start, whatever a recovery found
     Offset log_start_offset{0};
     Offset high_watermark{0};
 
