@@ -306,7 +306,7 @@ class SmallNode(OneNode):
         return LimitedNode(self.group, self.properties)
 
     def setUp(self):
-        if settings.server != "moldau" or "asan" in str(settings.moldau):
+        if settings.server != "moldau" or settings.is_sanitized():
             self.skipTest("nothing else starts in so little memory")
         allow_many_files(self)
         try:
