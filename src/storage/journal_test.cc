@@ -141,6 +141,41 @@ TEST_F(JournalTest, a_failed_write_is_final_and_told_to_everybody_who_waits) {
     EXPECT_EQ(failures_, 1);
 }
 
+// Its blocks are there already: a device that has none all the same promises more than it has.
+TEST_F(JournalTest, a_full_device_under_a_file_that_is_there_is_as_final) {
+    start();
+    ASSERT_TRUE(append());
+    files_.fail_at(files_.operations() + 1, runtime::MemoryFileSystem::Fault::DiskFull);
+    EXPECT_FALSE(journal_->write_group());
+    EXPECT_TRUE(journal_->failed());
+    EXPECT_EQ(failures_, 1);
+    EXPECT_EQ(notified_, 1);
+    EXPECT_EQ(journal_->durable_group(), 0u);
+}
+
+// What the device did with the zeros is unknown, and what it will do with records.
+TEST_F(JournalTest, a_file_that_cannot_be_made_is_final_and_told_to_everybody_who_waits) {
+    for (int operation = 1; operation <= 3; ++operation) {
+        failures_ = notified_ = 0;
+        open();
+        start();
+        ASSERT_TRUE(append(500 << 10));
+        ASSERT_TRUE(journal_->write_group());
+        ASSERT_TRUE(append());
+        EXPECT_EQ(notified_, 1);
+        files_.fail_at(files_.operations() + static_cast<uint64_t>(operation),
+                       runtime::MemoryFileSystem::Fault::IoError);
+        journal_->prepare_file();
+        EXPECT_TRUE(journal_->failed());
+        EXPECT_EQ(failures_, 1);
+        EXPECT_EQ(notified_, 2);
+        EXPECT_FALSE(append());
+        EXPECT_FALSE(journal_->write_group());
+        journal_.reset();
+        ASSERT_TRUE(remove_journal_files(files_, "/logs"));
+    }
+}
+
 TEST_F(JournalTest, a_full_device_leaves_what_files_there_are) {
     start();
     files_.fill_disk(true);
