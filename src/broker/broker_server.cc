@@ -43,6 +43,11 @@ constexpr Duration kDeletionInterval = seconds(10);
 // A change of so many partitions leaves behind memory worth giving back.
 constexpr size_t kLargeChange = 10'000;
 
+bool has_live_broker(const metadata::Image& image) {
+    return std::ranges::any_of(image.cluster.brokers,
+                               [](const auto& entry) { return !entry.second.fenced; });
+}
+
 // Requests of broker listeners, by the table of handlers.
 class BrokerApis final : public RequestSink {
  public:
@@ -113,6 +118,7 @@ struct BrokerServer::Impl {
     std::vector<runtime::Timer> timers;  // control loop
     std::atomic<bool> opened{false};     // the logs are there
     std::atomic<bool> stopping{false};
+    bool leaving = false;   // control loop: controlled shutdown was asked for
     bool detached = false;  // control loop: stop() is tearing down what publish() works on
     std::atomic<bool> fatal{false};
     std::atomic<bool> large_change{false};  // since memory was given back
@@ -460,8 +466,12 @@ void BrokerServer::publish(const metadata::Delta& delta, const metadata::ImagePt
     }
     impl.topic_configs_changed(reconfigured);
     impl.coordinators->publish(delta, image);
-    // Last: whoever sees the image finds everything in it at work.
-    impl.metadata.set(image);
+    // Last: whoever sees the image finds everything in it at work. The last broker does not tell
+    // that it is gone while its connections close: a client that hears of no broker at all forgets
+    // whom to ask again (librdkafka).
+    if (!impl.leaving || has_live_broker(*image)) {
+        impl.metadata.set(image);
+    }
     impl.first_publication = false;
     size_t changed = 0;
     for (const auto& [id, change] : delta.changed_topics()) {
@@ -479,8 +489,10 @@ void BrokerServer::controlled_shutdown(Duration patience) {
     }
     auto left = std::make_shared<std::promise<void>>();
     auto done = left->get_future();
-    impl.dependencies.control_loop->post(
-        [&impl, left] { impl.lifecycle->leave([left] { left->set_value(); }); });
+    impl.dependencies.control_loop->post([&impl, left] {
+        impl.leaving = true;
+        impl.lifecycle->leave([left] { left->set_value(); });
+    });
     if (done.wait_for(patience) != std::future_status::ready) {
         MOLDAU_LOG_WARN(log, "Giving up on controlled shutdown: the controller did not let go");
     }

@@ -193,6 +193,31 @@ class Stress(unittest.TestCase):
         self.assert_well(node, node.stop())
 
     @unittest.skipIf(settings.server == "kafka", "a JVM ends in its own way")
+    @unittest.skipIf(settings.server == "kafka", "its stop may tell of no broker for a moment")
+    def test_a_stop_never_tells_of_no_broker(self):
+        """A consumer of librdkafka that was told so never connected again, though the node was back at once."""
+        with Node() as node:
+            empty = []
+
+            def ask(_):
+                with Connection(node.port) as connection:
+                    while True:
+                        answer = connection.call(METADATA, 1, i32(-1))
+                        if not answer.array(lambda: (answer.i32(), answer.string(), answer.i32(), answer.string())):
+                            empty.append(answer.content)
+
+            for _ in range(5):
+                load = Load(node)
+                load.run(ask, times=4)
+                time.sleep(0.2)
+                self.assertEqual(node.stop(), 0)
+                load.over.set()
+                for thread in load.threads:
+                    thread.join()
+                self.assertEqual(load.errors, [])
+                node.start()
+            self.assertEqual(empty, [])
+
     def test_a_stop_during_the_start_is_clean(self):
         node = self.node()
         self.assert_well(node, node.stop())
