@@ -275,6 +275,32 @@ TEST_F(RunningBroker, a_fetch_that_fires_while_it_parks_at_other_partitions_is_a
     }
 }
 
+// What one turn of the loop brings is appended at its end: too late for a request that was sent
+// right behind and asks for it.
+TEST_F(RunningBroker, a_request_behind_others_sees_what_they_appended) {
+    create_topic("orders", kOrders, 1);
+    RawClient client(port_);
+    constexpr int kProduced = 5;
+    std::string frames;
+    for (int i = 0; i < kProduced; ++i) {
+        frames += frame_of(produce_of(0, 1), kProduceVersion, i).str();
+    }
+    protocol::OffsetForLeaderEpochRequest end;
+    end.replica_id = -1;
+    end.topics.emplace_back().topic = "orders";
+    end.topics[0].partitions.emplace_back().current_leader_epoch = -1;
+    frames += frame_of(end, 3, kProduced).str();
+    ASSERT_TRUE(client.send(Bytes::copy_of(frames)));
+    for (int i = 0; i < kProduced; ++i) {
+        auto answer = client.answer<protocol::ProduceResponse>(kProduceVersion);
+        ASSERT_TRUE(answer);
+        EXPECT_EQ(answer->responses[0].partition_responses[0].base_offset, i);
+    }
+    auto answer = client.answer<protocol::OffsetForLeaderEpochResponse>(3);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->topics[0].partitions[0].end_offset, kProduced);
+}
+
 // Clients leave with fetches parked, while appends fire the very same waiters.
 TEST_F(RunningBroker, clients_that_leave_while_their_fetch_is_fired_leave_nothing_behind) {
     create_topic("orders", kOrders, 1);

@@ -12,6 +12,7 @@
 #include "broker/coordinator_log.h"
 #include "broker/directory_assignments.h"
 #include "broker/fetch_session.h"
+#include "broker/handlers/00_produce.h"
 #include "broker/handlers/registry.h"
 #include "broker/isr_proposals.h"
 #include "broker/metadata_cache.h"
@@ -56,6 +57,9 @@ class BrokerApis final : public RequestSink {
     bool is_full() const override { return broker_.request_queue->is_full(); }
     void handle(Request request) override {
         Handler handler = find_handler(request.api_key());
+        if (request.api_key() != protocol::ApiKey::Produce) {
+            run_queued_appends();
+        }
         handler(broker_, std::move(request));
     }
 

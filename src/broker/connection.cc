@@ -169,9 +169,10 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
     if (working_ || flush_posted_) {
         return;
     }
-    // What is answered together (a journal's group answers many) leaves in one write.
+    // What is answered together (one append or one group of a journal answers many) leaves in one
+    // write.
     flush_posted_ = true;
-    loop_.post([self = shared_from_this()] { self->flush_answers(); });
+    loop_.at_turn_end([self = shared_from_this()] { self->flush_answers(); });
 }
 
 void Connection::flush_answers() {

@@ -247,45 +247,57 @@ Status Partition::check_leadership(std::optional<LeaderEpoch> current_leader_epo
     return {};
 }
 
-std::expected<AppendOutcome, storage::AppendError> Partition::append(const Bytes& records,
-                                                                     const AppendRequest& request) {
-    auto refuse = [](Error error) {
-        return std::unexpected(storage::AppendError{
-            .error = for_clients(std::move(error)), .records = {}, .log_start_offset = kNoOffset});
-    };
+Status Partition::check_append(const AppendRequest& request) {
+    MOLDAU_CHECK(led(request.current_leader_epoch, request.may_wait));
+    return request.all_replicas ? leader_->check_append_with_all() : Status();
+}
+
+std::vector<Partition::Appended> Partition::append(std::span<const Bytes> batches,
+                                                   const AppendRequest& request) {
+    std::vector<Appended> outcomes;
+    outcomes.reserve(batches.size());
     Aftermath after;
     MutexLock lock(mutex_);
-    auto led_log = led(request.current_leader_epoch, request.may_wait);
-    if (!led_log) {
-        return refuse(std::move(led_log).error());
+    if (Status may = check_append(request); !may) {
+        storage::AppendError refusal{for_clients(std::move(may).error()), {}, kNoOffset};
+        outcomes.assign(batches.size(), std::unexpected(std::move(refusal)));
+        return outcomes;
     }
-    if (request.all_replicas) {
-        if (Status enough = leader_->check_append_with_all(); !enough) {
-            return refuse(std::move(enough).error());
-        }
-    }
-    AppendOutcome outcome;
+    int64_t bytes = 0;
+    bool any = false;
     {
-        storage::Log& target = **led_log;
-        MutexLock log_lock(target.mutex());
-        auto appended = target.append_as_leader(
-            records, {.leader_epoch = registration_.leader_epoch, .origin = request.origin},
-            context_.clock->wall_ms());
-        if (!appended) {
-            storage::AppendError error = std::move(appended).error();
-            error.error = for_clients(std::move(error.error));
-            return std::unexpected(std::move(error));
+        MutexLock log_lock(log_->mutex());
+        std::vector<storage::LeaderAppendOutcome> appended(batches.size());
+        log_->append_as_leader(
+            batches, {.leader_epoch = registration_.leader_epoch, .origin = request.origin},
+            context_.clock->wall_ms(), appended);
+        for (size_t i = 0; i < appended.size(); ++i) {
+            if (!appended[i]) {
+                storage::AppendError& refusal = appended[i].error();
+                refusal.error = for_clients(std::move(refusal.error));
+                outcomes.push_back(std::unexpected(std::move(refusal)));
+                continue;
+            }
+            any = true;
+            outcomes.push_back(AppendOutcome{.log = *appended[i]});
+            bytes += appended[i]->duplicate ? 0 : std::ssize(batches[i]);
         }
-        outcome.log = *appended;
-        durable_end_ = target.durable_end();
-        leader_->appended(outcome.log.log_end_offset, durable_end_);
+        if (!any) {
+            return outcomes;
+        }
+        durable_end_ = log_->durable_end();
+        leader_->appended(log_->log_end_offset(), durable_end_);
     }
-    settle(outcome.log.duplicate ? 0 : static_cast<int64_t>(records.size()), after);
+    settle(bytes, after);
     flush_if_needed(after);
-    Offset end = outcome.log.last_offset + 1;
-    outcome.durable = acknowledged(end, false).has_value();
-    outcome.committed = acknowledged(end, true) == Status();
-    return outcome;
+    for (Appended& outcome : outcomes) {
+        if (outcome) {
+            Offset end = outcome->log.last_offset + 1;
+            outcome->durable = acknowledged(end, false).has_value();
+            outcome->committed = acknowledged(end, true) == Status();
+        }
+    }
+    return outcomes;
 }
 
 void Partition::durability_advanced() {

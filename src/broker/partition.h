@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/mutex.h"
@@ -154,8 +155,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
     // --- Errors of all that follows: NotLeaderOrFollower, FencedLeaderEpoch, UnknownLeaderEpoch,
     // KafkaStorageError, and those of storage::Log.
 
-    std::expected<AppendOutcome, storage::AppendError> append(const Bytes& records,
-                                                              const AppendRequest& request);
+    // Appends one batch or several, in order, each for itself; what shares a write shares its fate.
+    using Appended = std::expected<AppendOutcome, storage::AppendError>;
+    std::vector<Appended> append(std::span<const Bytes> batches, const AppendRequest& request);
+    Appended append(const Bytes& batch, const AppendRequest& request) {
+        return std::move(append(std::span(&batch, 1), request).front());
+    }
     // Calls `done` once everything below `end` is committed, or never will be: at once, on this
     // thread, or later under no lock on the thread that learns it. Errors:
     // NotEnoughReplicasAfterAppend, NotLeaderOrFollower, KafkaStorageError.
@@ -236,6 +241,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     std::optional<Status> acknowledged(Offset end, bool all_replicas) const REQUIRES(mutex_);
     void acknowledge_waiters(Aftermath& after) REQUIRES(mutex_);
     void wait(Offset end, bool all_replicas, std::function<void(Status)> done);
+    Status check_append(const AppendRequest& request) REQUIRES(mutex_);
     Result<PartitionRead> read_locked(storage::Log& log, const ReadRequest& request)
         REQUIRES(mutex_);
     // Leadership is gone: nobody here will learn more.

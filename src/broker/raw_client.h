@@ -73,6 +73,11 @@ class RawClient {
         if (!send(frame_of(request, version, 1).span())) {
             return std::nullopt;
         }
+        return answer<Response>(version);
+    }
+    // The next answer, whatever it is to.
+    template <typename Response>
+    std::optional<Response> answer(int16_t version) {
         std::optional<Bytes> frame = next_frame();
         if (!frame) {
             return std::nullopt;

@@ -11,6 +11,13 @@
 
 namespace moldau::runtime {
 
+namespace {
+
+// Handlers of sockets and posts that make a turn of the loop, at most.
+constexpr int kHandlersPerTurn = 128;
+
+}  // namespace
+
 Timer EventLoop::schedule_at(MonotonicTime at, Task task) {
     MonotonicTime earliest = next_timer();
     uint64_t id = next_id_++;
@@ -29,6 +36,16 @@ size_t EventLoop::run_due_timers(MonotonicTime now) {
         due.mapped()();
         ++ran;
     }
+    return ran;
+}
+
+size_t EventLoop::run_turn_end() {
+    size_t ran = 0;
+    for (; ran < turn_end_.size(); ++ran) {
+        Task task = std::move(turn_end_[ran]);
+        task();
+    }
+    turn_end_.clear();
     return ran;
 }
 
@@ -54,7 +71,7 @@ LoopThread::~LoopThread() {
     join();
     // Tasks own things whose destructors may still use the loop's interface: drop them while the
     // loop is whole.
-    drop_timers();
+    drop_tasks();
     while (!take_posted().empty()) {
     }
     impl_.reset();
@@ -66,7 +83,11 @@ void LoopThread::start() {
     impl_->thread = std::thread([this] {
         pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
         impl_->thread_id.store(std::this_thread::get_id());
-        impl_->context.run();
+        while (impl_->context.run_one() > 0) {
+            for (int i = 1; i < kHandlersPerTurn && impl_->context.poll_one() > 0; ++i) {
+            }
+            run_turn_end();
+        }
         impl_->running.store(false);
     });
 }
@@ -149,11 +170,11 @@ size_t ManualLoop::run() {
         for (Task& task : tasks) {
             task();
         }
-        size_t due = run_due_timers(now_);
-        if (tasks.empty() && due == 0) {
+        size_t more = run_due_timers(now_) + run_turn_end();
+        if (tasks.empty() && more == 0) {
             return ran;
         }
-        ran += tasks.size() + due;
+        ran += tasks.size() + more;
     }
 }
 

@@ -59,7 +59,7 @@ class EventLoop {
     EventLoop() = default;
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
-    virtual ~EventLoop() { drop_timers(); }
+    virtual ~EventLoop() { drop_tasks(); }
 
     // Runs `task` on the loop, after everything posted before. From any thread. Tasks posted after
     // the loop stopped are destroyed without running.
@@ -74,6 +74,10 @@ class EventLoop {
     }
     virtual bool in_loop() const = 0;
     virtual MonotonicTime now() const = 0;
+
+    // Runs `task` once everything that this wake of the loop brought has been handled: for work
+    // that is cheaper done for many at once. A task may add others, which run with it.
+    void at_turn_end(Task task) { turn_end_.push_back(std::move(task)); }
 
     // The task runs on the loop no earlier than `at`; tasks of one instant run in order of
     // scheduling.
@@ -91,14 +95,20 @@ class EventLoop {
     }
     // The earliest timer is now `at`: wake up then.
     virtual void wake_at(MonotonicTime at) = 0;
+    // Runs what at_turn_end() was given; returns how many ran.
+    size_t run_turn_end();
     // Tasks own timers of this loop, which find the map empty and whole while the tasks die.
-    void drop_timers() { auto dropped = std::exchange(timers_, {}); }
+    void drop_tasks() {
+        auto timers = std::exchange(timers_, {});
+        auto turn_end = std::exchange(turn_end_, {});
+    }
 
  private:
     friend class Timer;
 
     std::map<std::pair<MonotonicTime, uint64_t>, Task> timers_;
     uint64_t next_id_ = 1;
+    std::vector<Task> turn_end_;
 };
 
 // A loop with its own thread and epoll set.

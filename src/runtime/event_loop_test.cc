@@ -46,6 +46,24 @@ TEST(ManualLoop, a_task_may_schedule_and_cancel) {
     EXPECT_EQ(ran, "n");
 }
 
+TEST(LoopThread, the_end_of_a_turn_comes_after_all_that_waited_and_includes_what_it_adds) {
+    LoopThread loop("turns");
+    std::string ran;
+    std::promise<void> done;
+    loop.post([&] {
+        loop.at_turn_end([&] {
+            ran += "c";
+            loop.at_turn_end([&] { ran += "d"; });
+            loop.post([&] { done.set_value(); });
+        });
+        ran += "a";
+    });
+    loop.post([&] { ran += "b"; });
+    loop.start();
+    done.get_future().wait();
+    EXPECT_EQ(ran, "abcd");
+}
+
 // A parked request: its timer's task keeps it alive, and it owns the timer.
 struct Parked {
     Timer deadline;

@@ -89,7 +89,7 @@ class RealFile final : public File {
     }
 
     Status write(std::span<const Bytes> pieces, uint64_t at) override {
-        constexpr size_t kPiecesPerCall = 64;
+        constexpr size_t kPiecesPerCall = 256;
         std::array<iovec, kPiecesPerCall> vectors;
         while (!pieces.empty()) {
             size_t count = std::min(pieces.size(), kPiecesPerCall);

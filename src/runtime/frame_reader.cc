@@ -19,14 +19,28 @@ std::span<uint8_t> ReceiveBlock::space() {
     if (used_ > 0 && block_.unique()) {
         used_ = 0;
     }
-    if (memory_ == nullptr || kBytes - used_ < kSpaceMin) {
-        Buffer fresh;
-        fresh.resize(kBytes);
-        memory_ = fresh.data();
-        block_ = std::move(fresh).freeze();
-        used_ = 0;
+    if (kBytes - used_ < kSpaceMin || memory_ == nullptr) {
+        change_block();
     }
     return {memory_ + used_, kBytes - used_};
+}
+
+void ReceiveBlock::change_block() {
+    if (memory_ != nullptr && full_.size() < kBlocksKept) {
+        full_.push_back(std::move(block_));
+    }
+    auto free = std::ranges::find_if(full_, [](const Bytes& block) { return block.unique(); });
+    if (free != full_.end()) {
+        block_ = std::move(*free);
+        full_.erase(free);
+    } else {
+        Buffer fresh;
+        fresh.resize(kBytes);
+        block_ = std::move(fresh).freeze();
+    }
+    // Ours alone: nobody reads what is written there.
+    memory_ = const_cast<uint8_t*>(block_.data());
+    used_ = 0;
 }
 
 Bytes ReceiveBlock::take(size_t length) {

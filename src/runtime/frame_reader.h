@@ -19,17 +19,22 @@ class ReceiveBlock {
  public:
     static constexpr size_t kBytes = 256 * 1024;
     static constexpr size_t kSpaceMin = 64 * 1024;
+    // Blocks that are kept for when no slice of them is left alive.
+    static constexpr size_t kBlocksKept = 8;
 
-    // Free space of at least kSpaceMin. Starts over in the same memory when no slice is left alive,
-    // takes new memory otherwise.
+    // Free space of at least kSpaceMin. Starts over in memory of which no slice is left alive,
+    // takes new memory when there is none.
     std::span<uint8_t> space();
     // The first `length` bytes of what space() returned, now filled.
     Bytes take(size_t length);
 
  private:
+    void change_block();
+
     Bytes block_;
     uint8_t* memory_ = nullptr;
     size_t used_ = 0;
+    std::vector<Bytes> full_;  // of which slices were alive
 };
 
 class FrameReader {

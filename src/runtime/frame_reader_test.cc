@@ -99,5 +99,16 @@ TEST(ReceiveBlock, memory_is_used_again_only_when_no_slice_is_alive) {
     EXPECT_EQ(block.space().data(), first);
 }
 
+TEST(ReceiveBlock, full_blocks_are_used_again_once_their_slices_are_gone) {
+    ReceiveBlock block;
+    uint8_t* first = block.space().data();
+    Bytes kept = block.take(ReceiveBlock::kBytes - 1);
+    uint8_t* second = block.space().data();
+    ASSERT_NE(second, first);
+    Bytes other = block.take(ReceiveBlock::kBytes - 1);
+    kept = Bytes();
+    EXPECT_EQ(block.space().data(), first);
+}
+
 }  // namespace
 }  // namespace moldau::runtime

@@ -130,8 +130,9 @@ class TcpFrameStream final : public FrameStream {
                                });
     }
 
-    // Reads until the socket is empty: epoll reports an edge, and the end of the stream may hide
-    // behind the last bytes of it.
+    // Reads until the socket is empty. A read that leaves room has emptied it: what came since, or
+    // the end of the stream behind the last bytes, is reported when the wait begins, because that
+    // asks epoll anew.
     void read_some() {
         ReceiveBlock& block = loop_.impl().receive_block;
         for (int round = 0; round < kReadsPerWake; ++round) {
@@ -179,6 +180,9 @@ class TcpFrameStream final : public FrameStream {
             }
             if (!cut && open_) {
                 return end(cut.error());
+            }
+            if (static_cast<size_t>(got) < space.bytes()) {
+                return wait_to_read();
             }
         }
         if (wants_input()) {

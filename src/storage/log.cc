@@ -186,73 +186,6 @@ record::AppendRules Log::append_rules(const LeaderAppend& append) const {
     return rules;
 }
 
-std::expected<AppendResult, AppendError> Log::append_as_leader(const Bytes& records,
-                                                               const LeaderAppend& append,
-                                                               TimestampMs now) {
-    auto reject = [&](Error error) {
-        return std::unexpected(AppendError{std::move(error), {}, log_start_offset_});
-    };
-    if (auto usable = check_usable(); !usable) {
-        return reject(usable.error());
-    }
-    auto valid =
-        record::validate_for_append(records, log_end_offset_, now, append_rules(append), name_);
-    if (!valid) {
-        return std::unexpected(AppendError{std::move(valid.error().error),
-                                           std::move(valid.error().records), log_start_offset_});
-    }
-    const record::BatchHeader& header = valid->header;
-    if (valid->size_in_bytes() > static_cast<size_t>(config_->effective_segment_bytes())) {
-        return reject(
-            {ErrorCode::RecordListTooLarge,
-             fmt::format("Message batch size is {} bytes in append to partition {}, which "
-                         "exceeds the maximum configured segment size of {}.",
-                         valid->size_in_bytes(), name_, config_->effective_segment_bytes())});
-    }
-
-    ProducerChanges changes;
-    if (header.has_producer_id()) {
-        auto origin = append.origin == record::AppendOrigin::Client ? ProducerOrigin::Client
-                                                                    : ProducerOrigin::Coordinator;
-        if (auto known = check_producer(header, valid->payload, origin, append, changes); !known) {
-            return reject(known.error());
-        }
-        if (changes.duplicate) {
-            const ProducerBatch& batch = *changes.duplicate;
-            return AppendResult{batch.first_offset(), batch.last_offset, batch.timestamp,
-                                log_start_offset_,    log_end_offset_,   true};
-        }
-    }
-
-    auto write = [&]() -> Status {
-        MOLDAU_CHECK(assign_epoch_start(append.leader_epoch, header.first_offset()));
-        MOLDAU_CHECK(roll_if_needed(valid->size_in_bytes(), header.first_offset(),
-                                    header.last_offset(), header.max_timestamp, now));
-        MOLDAU_CHECK(load_active_indexes(!changes.completed.empty()));
-        const Bytes pieces[] = {Bytes::borrowed_forever(valid->header_bytes), valid->payload};
-        const BatchExtent extent{header.last_offset(), header.max_timestamp,
-                                 static_cast<uint32_t>(valid->size_in_bytes())};
-        auto written = active().append(pieces, std::span(&extent, 1));
-        if (!written) {
-            if (!active().intact()) {
-                // The partial write could not be taken back.
-                return checked(fail(ErrorCode::KafkaStorageError, "{}", written.error().message),
-                               "append failed");
-            }
-            return checked(written, "append failed");
-        }
-        device_full_ = false;
-        log_end_offset_ = header.next_offset();
-        secure(header.first_offset(), pieces);
-        return apply_producers(changes, log_end_offset_);
-    };
-    if (auto written = write(); !written) {
-        return reject(written.error());
-    }
-    return AppendResult{header.first_offset(), header.last_offset(), valid->log_append_time,
-                        log_start_offset_,     log_end_offset_,      false};
-}
-
 Result<AppendResult> Log::append_as_follower(const Bytes& records, LeaderEpoch leader_epoch,
                                              TimestampMs now) {
     MOLDAU_CHECK(check_usable());
@@ -331,14 +264,10 @@ Result<AppendResult> Log::append_as_follower(const Bytes& records, LeaderEpoch l
     return result;
 }
 
-ProducerAppend& Log::ProducerChanges::of(const ProducerState& state, ProducerId id,
-                                         ProducerOrigin origin) {
-    for (ProducerAppend& append : appends) {
-        if (append.entry().producer_id == id) {
-            return append;
-        }
-    }
-    return appends.emplace_back(state.begin_append(id, origin));
+ProducerAppend* Log::ProducerChanges::find(ProducerId id) {
+    auto found = std::ranges::find_if(
+        appends, [&](const ProducerAppend& append) { return append.entry().producer_id == id; });
+    return found == appends.end() ? nullptr : &*found;
 }
 
 bool Log::has_ongoing_transaction(ProducerId id, int16_t epoch) const {
@@ -368,23 +297,19 @@ Status Log::check_producer(const record::BatchHeader& header, const Bytes& paylo
                            ProducerOrigin origin, const LeaderAppend& append,
                            ProducerChanges& changes) const {
     ProducerId id(header.producer_id);
-    if (origin == ProducerOrigin::Client) {
-        const ProducerEntry* entry = producers_.find(id);
-        const ProducerBatch* duplicate =
-            entry == nullptr ? nullptr
-                             : entry->duplicate_of(header.producer_epoch, header.base_sequence,
-                                                   header.last_sequence());
-        if (duplicate != nullptr) {
-            changes.duplicate = *duplicate;
-            return {};
-        }
-    }
     if (origin != ProducerOrigin::Replication) {
         MOLDAU_CHECK(check_transaction(header, append));
     }
-    ProducerAppend& producer = changes.of(producers_, id, origin);
+    ProducerAppend* known = changes.find(id);
+    ProducerAppend& producer =
+        known != nullptr ? *known
+                         : changes.appends.emplace_back(producers_.begin_append(id, origin));
     if (!header.is_control()) {
-        return producer.append_data(producer_header(header));
+        Status fits = producer.append_data(producer_header(header));
+        if (!fits && known == nullptr) {
+            changes.appends.pop_back();
+        }
+        return fits;
     }
     MOLDAU_TRY(auto marker, read_marker(header, payload));
     if (!marker) {

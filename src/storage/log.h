@@ -93,6 +93,8 @@ struct AppendError {
     Offset log_start_offset;
 };
 
+using LeaderAppendOutcome = std::expected<AppendResult, AppendError>;
+
 struct LeaderAppend {
     LeaderEpoch leader_epoch;
     record::AppendOrigin origin = record::AppendOrigin::Client;
@@ -200,10 +202,13 @@ class Log : public std::enable_shared_from_this<Log> {
     // Clamped to [log_start, log_end]. Returns whether it changed.
     bool set_high_watermark(Offset high_watermark);
 
-    // Checks and appends one batch, assigning offsets. Rolls first when the segment is full.
-    std::expected<AppendResult, AppendError> append_as_leader(const Bytes& records,
-                                                              const LeaderAppend& append,
-                                                              TimestampMs now);
+    // Checks and appends batches in order, assigning offsets. Rolls first when the segment is full.
+    // Each is appended or refused on its own; those that share a write share its failure. There is
+    // an outcome for each batch.
+    void append_as_leader(std::span<const Bytes> batches, const LeaderAppend& append,
+                          TimestampMs now, std::span<LeaderAppendOutcome> outcomes);
+    LeaderAppendOutcome append_as_leader(const Bytes& records, const LeaderAppend& append,
+                                         TimestampMs now);
     // Appends batches that carry offsets and epochs already: replication, and the quorum's own
     // leader. Batches of an epoch above `leader_epoch` are left out with all that follow them
     // (KAFKA-18723). Errors: CorruptMessage; OffsetOutOfRange when the first offset is below the
@@ -314,9 +319,26 @@ class Log : public std::enable_shared_from_this<Log> {
     struct ProducerChanges {
         std::vector<ProducerAppend> appends;
         std::vector<CompletedTxn> completed;
-        std::optional<ProducerBatch> duplicate;
 
-        ProducerAppend& of(const ProducerState& state, ProducerId id, ProducerOrigin origin);
+        ProducerAppend* find(ProducerId id);
+    };
+    // Batches that are checked and wait for the write that they share. Kept between appends, so
+    // that one of them allocates nothing.
+    struct Staged {
+        LeaderAppend append;
+        TimestampMs now = 0;
+        record::AppendRules rules;
+        std::span<LeaderAppendOutcome> outcomes;
+        size_t done = 0;   // of outcomes
+        size_t first = 0;  // whose batch is staged
+        std::vector<record::AppendableBatch> batches;
+        size_t bytes = 0;
+        ProducerChanges changes;
+        // For the write.
+        std::vector<Bytes> pieces;
+        std::vector<BatchExtent> extents;
+
+        void clear();
     };
 
     Segment& active() { return *segments_.back(); }
@@ -330,6 +352,12 @@ class Log : public std::enable_shared_from_this<Log> {
     void keep_warm(Segment& segment);
     record::AppendRules append_rules(const LeaderAppend& append) const;
 
+    // Checks one batch and stages it; writes first what must be in the log before it.
+    LeaderAppendOutcome stage(const Bytes& records, Staged& staged);
+    void write_staged(Staged& staged);
+    Status write(Staged& staged);
+    std::optional<ProducerBatch> find_duplicate(const record::BatchHeader& header,
+                                                ProducerChanges& changes) const;
     Status check_producer(const record::BatchHeader& header, const Bytes& payload,
                           ProducerOrigin origin, const LeaderAppend& append,
                           ProducerChanges& changes) const;
@@ -337,6 +365,7 @@ class Log : public std::enable_shared_from_this<Log> {
     Status load_active_indexes(bool transactions);
     Status apply_producers(const ProducerChanges& changes, Offset end);
     // `first` to `last` are the offsets, `bytes` and `max_timestamp` those of what comes next.
+    Result<bool> must_roll(size_t bytes, Offset last, TimestampMs max_timestamp, TimestampMs now);
     Status roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs max_timestamp,
                           TimestampMs now);
     Status roll_to(Offset base, TimestampMs now);
@@ -411,6 +440,7 @@ class Log : public std::enable_shared_from_this<Log> {
     std::shared_ptr<JournalClient> journal_client_;  // made with the first entry
     std::shared_ptr<const std::function<void()>> durability_listener_;
     std::optional<Offset> unnoted_truncation_;  // that the journal had no room for
+    Staged staged_;
     bool failed_ = false;
     bool closed_ = false;
     std::optional<Error> failure_;

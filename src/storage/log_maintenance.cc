@@ -43,32 +43,36 @@ Status Log::assign_topic_id(const Uuid& topic_id) {
     return {};
 }
 
+Result<bool> Log::must_roll(size_t bytes, Offset last, TimestampMs max_timestamp, TimestampMs now) {
+    Segment& segment = active();
+    if (segment.size() > config_->effective_segment_bytes() - static_cast<int64_t>(bytes) ||
+        !segment.can_hold(last)) {
+        return true;
+    }
+    auto full = segment.indexes_full();
+    if (!full) {
+        return fail(refused(full.error(), "index cannot be read"));
+    }
+    if (*full || segment.empty()) {
+        return *full;
+    }
+    auto first_timestamp = segment.first_batch_timestamp();
+    if (!first_timestamp) {
+        return fail(refused(first_timestamp.error(), "segment cannot be read"));
+    }
+    // Time is told by the records, so that what is replayed years later rolls all the same.
+    bool told = *first_timestamp && **first_timestamp >= 0;
+    int64_t waited = told ? max_timestamp - **first_timestamp : now - segment_created_ms_;
+    int64_t segment_ms = config_->cleanup_compact
+                             ? std::min(config_->segment_ms, config_->max_compaction_lag_ms)
+                             : config_->segment_ms;
+    return waited > segment_ms - segment_jitter_ms_;
+}
+
 Status Log::roll_if_needed(size_t bytes, Offset first, Offset last, TimestampMs max_timestamp,
                            TimestampMs now) {
-    Segment& segment = active();
-    bool roll = segment.size() > config_->effective_segment_bytes() - static_cast<int64_t>(bytes) ||
-                !segment.can_hold(last);
-    if (!roll) {
-        auto full = segment.indexes_full();
-        if (!full) {
-            return fail(refused(full.error(), "index cannot be read"));
-        }
-        roll = *full;
-    }
-    if (!roll && segment.size() > 0) {
-        auto first_timestamp = segment.first_batch_timestamp();
-        if (!first_timestamp) {
-            return fail(refused(first_timestamp.error(), "segment cannot be read"));
-        }
-        // Time is told by the records, so that what is replayed years later rolls all the same.
-        bool told = *first_timestamp && **first_timestamp >= 0;
-        int64_t waited = told ? max_timestamp - **first_timestamp : now - segment_created_ms_;
-        int64_t segment_ms = config_->cleanup_compact
-                                 ? std::min(config_->segment_ms, config_->max_compaction_lag_ms)
-                                 : config_->segment_ms;
-        roll = waited > segment_ms - segment_jitter_ms_;
-    }
-    if (!roll || (segment.empty() && segment.base_offset() == first)) {
+    MOLDAU_TRY(bool roll, must_roll(bytes, last, max_timestamp, now));
+    if (!roll || (active().empty() && active().base_offset() == first)) {
         return {};
     }
     return roll_to(std::max(first, log_end_offset_), now);

@@ -114,7 +114,7 @@ Status ProducerAppend::check_sequence(int16_t epoch, int32_t first_sequence, Off
     }
     // Nothing is known of this producer, perhaps because retention removed all it wrote: any
     // sequence may come first.
-    if (current_.producer_epoch == kNoProducerEpoch) {
+    if (current_.producer_epoch == kNoProducerEpoch && updated_.empty()) {
         return {};
     }
     int32_t last = kNoSequence;
@@ -137,15 +137,15 @@ Status ProducerAppend::append_data(const ProducerBatchHeader& batch) {
     if (origin_ == ProducerOrigin::Client) {
         MOLDAU_CHECK(check_sequence(batch.producer_epoch, batch.base_sequence, batch.base_offset));
     }
-    updated_.add_batch(
-        batch.producer_epoch,
-        {batch.last_sequence, batch.last_offset,
-         static_cast<int32_t>(batch.last_offset - batch.base_offset), batch.max_timestamp});
     if (updated_.current_txn_first_offset && !batch.transactional) {
         return fail(ErrorCode::InvalidTxnState,
                     "Expected transactional write from producer {} at offset {} in partition {}",
                     updated_.producer_id, batch.base_offset, partition_);
     }
+    updated_.add_batch(
+        batch.producer_epoch,
+        {batch.last_sequence, batch.last_offset,
+         static_cast<int32_t>(batch.last_offset - batch.base_offset), batch.max_timestamp});
     if (!updated_.current_txn_first_offset && batch.transactional) {
         updated_.current_txn_first_offset = batch.base_offset;
         started_.push_back(batch.base_offset);

@@ -102,7 +102,8 @@ class ProducerAppend {
  public:
     ProducerAppend(ProducerEntry current, ProducerOrigin origin, std::string partition);
 
-    // Errors: InvalidProducerEpoch, OutOfOrderSequenceNumber, InvalidTxnState.
+    // Errors, which change nothing: InvalidProducerEpoch, OutOfOrderSequenceNumber,
+    // InvalidTxnState.
     Status append_data(const ProducerBatchHeader& batch);
     // `transaction_version` 2 demands an epoch above the current one (KIP-890).
     // Errors: InvalidProducerEpoch, TransactionCoordinatorFenced.

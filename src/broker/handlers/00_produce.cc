@@ -223,176 +223,270 @@ Result<ByteView> only_batch(const ProduceRequestView::PartitionProduceData& data
     return batch;
 }
 
-// One produce request on its way through its partitions.
+// One produce request on its way through its partitions. Lives on its connection's loop.
 struct Progress {
+    Progress(Broker& of, Request asked) : broker(of), request(std::move(asked)) {}
+
+    Broker& broker;
     Request request;
+    int16_t acks = 0;
+    Duration timeout{};
     ProduceResponse response;
     std::vector<Awaited> awaited;
-    std::optional<ProduceEntries> entries;
-    // The number of the entry to append next.
-    size_t next = 0;
-    // Its log was asked to open: what still stands in the way is the answer.
-    bool tried_to_open = false;
+    size_t missing = 0;  // appends whose outcome is not known
 };
 
-// Appends one partition's records and fills its answer, and notes what to wait for. Returns the
-// partition when its log is not open and nothing was done.
-std::shared_ptr<Partition> append(Broker& broker, const Request& request, int16_t acks,
-                                  std::string_view topic, const Uuid& topic_id,
-                                  const ProduceRequestView::PartitionProduceData& data,
-                                  PartitionAnswer& out, std::vector<Awaited>& awaited,
-                                  bool may_wait) {
+// Where in which request's answer the outcome of an append belongs.
+struct Place {
+    std::shared_ptr<Progress> progress;
+    size_t topic;
+    size_t index;
+
+    PartitionAnswer& answer() const {
+        return progress->response.responses[topic].partition_responses[index];
+    }
+};
+
+struct Append {
+    std::shared_ptr<Partition> partition;
+    Bytes batch;
+    Place place;
+};
+
+// The appends of one loop's produce requests. What comes in one turn of the loop is appended
+// together, partition by partition: one lock, one write and one walk over those who wait, however
+// many clients sent a record each.
+class AppendQueue {
+ public:
+    static AppendQueue& of_this_loop() {
+        static thread_local AppendQueue queue;
+        return queue;
+    }
+
+    void add(Append append);
+    void run();
+
+ private:
+    // Of what is received and not yet appended.
+    static constexpr size_t kBytesMax = 1 << 20;
+    static constexpr size_t kAppendsMax = 256;
+
+    struct Group {
+        std::shared_ptr<Partition> partition;
+        bool all_replicas;
+        std::vector<Bytes> batches;
+        std::vector<Place> places;
+
+        void append();
+    };
+
+    std::vector<Group> groups_;
+    size_t bytes_ = 0;
+    size_t appends_ = 0;
+};
+
+// Answers the request or begins to wait when this was its last append.
+void settle_one(const std::shared_ptr<Progress>& progress) {
+    if (--progress->missing > 0) {
+        return;
+    }
+    if (progress->awaited.empty()) {
+        return answer(progress->broker, progress->request, progress->response, progress->acks);
+    }
+    std::make_shared<DelayedProduce>(progress->broker, std::move(progress->request),
+                                     std::move(progress->response), progress->acks,
+                                     std::move(progress->awaited))
+        ->start(progress->timeout);
+}
+
+void note_refusal(const storage::AppendError& error, const Partition& partition,
+                  PartitionAnswer& out) {
+    MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}", partition.topic_partition(),
+                     error.error.message);
+    refuse(out, error.error.code);
+    if (!is_refused_before_reading(error.error.code)) {
+        out.log_start_offset = error.log_start_offset.value();
+    }
+    for (const record::RecordError& each : error.records) {
+        auto& wrong = out.record_errors.emplace_back();
+        wrong.batch_index = each.index;
+        wrong.batch_index_error_message = each.message;
+    }
+    if (!error.records.empty()) {
+        out.error_message = error.error.message;
+    }
+}
+
+void note_append(const AppendOutcome& outcome, const std::shared_ptr<Partition>& partition,
+                 const Place& place) {
+    PartitionAnswer& out = place.answer();
+    out.base_offset = outcome.log.base_offset.value();
+    out.log_append_time_ms = outcome.log.log_append_time;
+    out.log_start_offset = outcome.log.log_start_offset.value();
+    int16_t acks = place.progress->acks;
+    if (acks != 0 && !(acks == 1 ? outcome.durable : outcome.committed)) {
+        place.progress->awaited.push_back(
+            {partition, outcome.log.last_offset + 1, place.topic, place.index});
+    }
+}
+
+void AppendQueue::add(Append append) {
+    if (groups_.empty()) {
+        append.place.progress->request.loop().at_turn_end([] { of_this_loop().run(); });
+    }
+    bool all_replicas = append.place.progress->acks == -1;
+    auto group =
+        std::ranges::find(groups_.rbegin(), groups_.rend(), append.partition, &Group::partition);
+    // Appends to one partition stay in order, whatever their acks.
+    if (group == groups_.rend() || group->all_replicas != all_replicas) {
+        groups_.push_back({std::move(append.partition), all_replicas, {}, {}});
+        group = groups_.rbegin();
+    }
+    bytes_ += append.batch.size();
+    ++appends_;
+    group->batches.push_back(std::move(append.batch));
+    group->places.push_back(std::move(append.place));
+    if (bytes_ >= kBytesMax || appends_ >= kAppendsMax) {
+        run();
+    }
+}
+
+void AppendQueue::run() {
+    bytes_ = 0;
+    appends_ = 0;
+    for (Group& group : std::exchange(groups_, {})) {
+        group.append();
+    }
+}
+
+void AppendQueue::Group::append() {
+    auto outcomes = partition->append(batches, {.all_replicas = all_replicas});
+    batches.clear();  // and with them what was received, before anybody waits
+    for (size_t i = 0; i < outcomes.size(); ++i) {
+        if (outcomes[i]) {
+            note_append(*outcomes[i], partition, places[i]);
+        } else {
+            note_refusal(outcomes[i].error(), *partition, places[i].answer());
+        }
+        settle_one(places[i].progress);
+    }
+}
+
+// What is to be appended for one partition of the request, or nothing and a refusal in its answer.
+std::optional<Append> checked_append(const std::shared_ptr<Progress>& progress,
+                                     const ProduceRequestView::TopicProduceData& topic,
+                                     const ProduceRequestView::PartitionProduceData& data,
+                                     size_t answered, bool forbidden) {
+    const Request& request = progress->request;
+    auto& topic_out = progress->response.responses[answered];
+    auto& out = topic_out.partition_responses.emplace_back();
     out.index = data.index;
+    auto refused = [&](ErrorCode code) {
+        refuse(out, code);
+        return std::nullopt;
+    };
+    if (forbidden) {
+        return refused(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
     auto partition = request.version() >= kTopicIdsSince
-                         ? find_partition(broker, topic_id, data.index)
-                         : find_partition(broker, topic, data.index);
+                         ? find_partition(progress->broker, topic.topic_id, data.index)
+                         : find_partition(progress->broker, topic.name, data.index);
     if (!partition) {
-        refuse(out, partition.error().code);
-        return nullptr;
+        return refused(partition.error().code);
     }
     auto batch = only_batch(data, request.version());
     if (!batch) {
-        refuse(out, batch.error().code);
         if (batch.error().code == ErrorCode::CorruptMessage) {
             out.error_message = batch.error().message;
         }
-        return nullptr;
+        return refused(batch.error().code);
     }
-    if (acks < -1 || acks > 1) {
-        refuse(out, ErrorCode::InvalidRequiredAcks);
-        return nullptr;
+    if (progress->acks < -1 || progress->acks > 1) {
+        return refused(ErrorCode::InvalidRequiredAcks);
     }
     if (metadata::is_internal_topic((*partition)->topic_partition().topic) &&
         request.client_id() != kAdminClient) {
-        refuse(out, ErrorCode::InvalidTopicException);
-        return nullptr;
+        return refused(ErrorCode::InvalidTopicException);
     }
-    auto appended = (*partition)
-                        ->append(protocol::share(request.body(), *batch),
-                                 {.all_replicas = acks == -1, .may_wait = may_wait});
-    if (!appended && storage::is_would_wait(appended.error().error)) {
-        return std::move(*partition);
-    }
-    if (!appended) {
-        const storage::AppendError& error = appended.error();
-        MOLDAU_LOG_DEBUG(log, "append refused: partition={} reason={}",
-                         (*partition)->topic_partition(), error.error.message);
-        refuse(out, error.error.code);
-        if (!is_refused_before_reading(error.error.code)) {
-            out.log_start_offset = error.log_start_offset.value();
-        }
-        for (const record::RecordError& each : error.records) {
-            auto& wrong = out.record_errors.emplace_back();
-            wrong.batch_index = each.index;
-            wrong.batch_index_error_message = each.message;
-        }
-        if (!error.records.empty()) {
-            out.error_message = error.error.message;
-        }
-        return nullptr;
-    }
-    out.base_offset = appended->log.base_offset.value();
-    out.log_append_time_ms = appended->log.log_append_time;
-    out.log_start_offset = appended->log.log_start_offset.value();
-    if (acks == 0 || (acks == 1 ? appended->durable : appended->committed)) {
-        return nullptr;
-    }
-    awaited.push_back({std::move(*partition), appended->log.last_offset + 1, 0, 0});
-    return nullptr;
+    return Append{std::move(*partition), protocol::share(request.body(), *batch),
+                  Place{progress, answered, topic_out.partition_responses.size() - 1}};
 }
 
-void run(Broker& broker, Progress progress);
-
-// Opens the partition's log on the disk pool and goes on from there. No later request of the
-// connection may come before this one.
-void run_when_open(Broker& broker, Progress progress, std::shared_ptr<Partition> partition) {
-    progress.request.hold_connection();
-    progress.tried_to_open = true;
-    auto waiting = std::make_shared<Progress>(std::move(progress));
-    broker.disk->submit(
-        broker.request_queue->queued([&broker, waiting, partition = std::move(partition)] {
-            partition->open();
-            waiting->request.loop().post([&broker, waiting] {
-                waiting->request.release_connection();
-                run(broker, std::move(*waiting));
-            });
-        }));
+// Opens the logs on the disk pool and goes on from there. No later request of the connection may
+// come before this one.
+void append_when_open(const std::shared_ptr<Progress>& progress, std::vector<Append> closed) {
+    progress->request.hold_connection();
+    auto waiting = std::make_shared<std::vector<Append>>(std::move(closed));
+    Broker& broker = progress->broker;
+    broker.disk->submit(broker.request_queue->queued([progress, waiting] {
+        for (const Append& append : *waiting) {
+            append.partition->open();
+        }
+        progress->request.loop().post([progress, waiting] {
+            progress->request.release_connection();
+            for (Append& append : *waiting) {
+                AppendQueue::of_this_loop().add(std::move(append));
+            }
+        });
+    }));
 }
 
-void run(Broker& broker, Progress progress) {
-    Request& request = progress.request;
+}  // namespace
+
+void handle_produce(Broker& broker, Request request) {
     auto message = request.view<ProduceRequestView>();
     if (!message) {
         return;
     }
-    if (!progress.entries) {
-        progress.entries = entries_of(*message);
-    }
-    const ProduceEntries& entries = *progress.entries;
-    ProduceResponse& response = progress.response;
-    response.responses.reserve(message->topic_data.size());
+    auto progress = std::make_shared<Progress>(broker, std::move(request));
+    progress->acks = message->acks;
+    progress->timeout =
+        std::max<Duration>(milliseconds(message->timeout_ms), broker.device_wait_min);
+    const ProduceEntries entries = entries_of(*message);
     // Without a transactional id nobody may write transactional records.
     bool forbidden = !message->transactional_id && entries.transactional;
+    std::vector<Append> closed;
+    auto& response = progress->response;
+    response.responses.reserve(message->topic_data.size());
+    progress->missing = 1;  // until all are queued
     size_t topic_number = 0;
     size_t number = 0;
     for (const auto& topic : message->topic_data) {
         size_t answered =
             entries.topic_in_answer.empty() ? topic_number : entries.topic_in_answer[topic_number];
         ++topic_number;
-        if (number + topic.partition_data.size() < progress.next) {
-            number += topic.partition_data.size();
-            continue;
-        }
         if (answered == response.responses.size()) {
             auto& fresh = response.responses.emplace_back();
             fresh.name = topic.name;
             fresh.topic_id = topic.topic_id;
             fresh.partition_responses.reserve(topic.partition_data.size());
         }
-        auto& topic_out = response.responses[answered];
         for (const auto& data : topic.partition_data) {
             size_t entry = number++;
-            if (entry < progress.next || (!entries.replaced.empty() && entries.replaced[entry])) {
+            if (!entries.replaced.empty() && entries.replaced[entry]) {
                 continue;
             }
-            auto& out = topic_out.partition_responses.emplace_back();
-            if (forbidden) {
-                out.index = data.index;
-                refuse(out, ErrorCode::TransactionalIdAuthorizationFailed);
+            auto append = checked_append(progress, topic, data, answered, forbidden);
+            if (!append) {
                 continue;
             }
-            size_t waits = progress.awaited.size();
-            auto closed =
-                append(broker, request, message->acks, topic.name, topic.topic_id, data, out,
-                       progress.awaited, std::exchange(progress.tried_to_open, false));
-            if (closed != nullptr) [[unlikely]] {
-                topic_out.partition_responses.pop_back();
-                progress.next = entry;
-                return run_when_open(broker, std::move(progress), std::move(closed));
-            }
-            if (progress.awaited.size() > waits) {
-                progress.awaited.back().topic = answered;
-                progress.awaited.back().index = topic_out.partition_responses.size() - 1;
+            ++progress->missing;
+            if (append->partition->is_open()) {
+                AppendQueue::of_this_loop().add(*std::move(append));
+            } else {
+                closed.push_back(*std::move(append));
             }
         }
     }
-    if (progress.awaited.empty()) {
-        return answer(broker, request, response, message->acks);
+    progress->request.release_body();
+    if (!closed.empty()) [[unlikely]] {
+        append_when_open(progress, std::move(closed));
     }
-    Duration timeout =
-        std::max<Duration>(milliseconds(message->timeout_ms), broker.device_wait_min);
-    int16_t acks = message->acks;
-    request.release_body();
-    std::make_shared<DelayedProduce>(broker, std::move(request), std::move(response), acks,
-                                     std::move(progress.awaited))
-        ->start(timeout);
+    settle_one(progress);
 }
 
-}  // namespace
-
-void handle_produce(Broker& broker, Request request) {
-    run(broker,
-        Progress{.request = std::move(request), .response = {}, .awaited = {}, .entries = {}});
+void run_queued_appends() {
+    AppendQueue::of_this_loop().run();
 }
 
 }  // namespace moldau::broker
