@@ -152,6 +152,10 @@ class Exchange:
             self.load.drain()
             ends = state.offsets(node, {"kept": PARTITIONS}, state.LATEST)
             self.reader.catch_up({partition: end for (_, partition), end in ends.items()})
+            # Kafka's last broker may name no broker at all while it stops, and librdkafka that hears of it
+            # connects to nobody again.
+            if origin != "moldau":
+                self.reader.close()
             before = self.whole()
             test.assertIn(node.stop(), CLEAN_CODES, node.tail())
         else:
@@ -167,6 +171,8 @@ class Exchange:
         self.check_log(is_clean)
         if how == "clean":
             self.check_same(before, after)
+            if origin != "moldau":
+                self.reader.join()
         else:
             self.check_not_less(before, after)
         self.check_contents()
@@ -251,7 +257,7 @@ class Exchange:
         ends = state.offsets(self.node, {"kept": PARTITIONS}, state.LATEST)
         self.reader.catch_up({partition: end for (_, partition), end in ends.items()})
         test.assertGreaterEqual(len(self.reader.seen), self.load.total())
-        test.assertEqual(self.reader.assignments, 1, "the member never had to join again")
+        test.assertEqual(self.reader.assignments, self.reader.joined, "no server made the member join again")
         topics = self.whole()["topics"]
         test.assertIn(self.node.stop(), CLEAN_CODES)
         self.check_files(self.node.server, "clean", topics)

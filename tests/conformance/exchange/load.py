@@ -151,16 +151,24 @@ class Reader:
     """A member of a group that reads a topic and commits; alive from the first server to the last."""
 
     def __init__(self, bootstrap, group, topic):
-        self.consumer = confluent_kafka.Consumer({
+        self.topic = topic
+        self.settings = {
             "bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
             "enable.auto.commit": False, "session.timeout.ms": 60_000, "heartbeat.interval.ms": 1000,
-            "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0})
+            "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0}
         self.seen = set()       # (partition, offset)
         self.committed = {}     # partition: offset, as the coordinator acknowledged it
         self.assignments = 0
         self.trouble = collections.deque(maxlen=5)  # the latest errors, for whoever asks why it does not get on
+        self.joined = 0
+        self.join()
+
+    def join(self):
+        """Becomes a member, also again after `close`."""
+        self.joined += 1
         self._ended = False
-        self.consumer.subscribe([topic], on_assign=self._assigned)
+        self.consumer = confluent_kafka.Consumer(self.settings)
+        self.consumer.subscribe([self.topic], on_assign=self._assigned)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
