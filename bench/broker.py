@@ -136,6 +136,8 @@ class Broker(Node):
         used = {}
         with self.metered(used):
             result = self.generator.run(command, port=self.port, **load)
+        if result.get("requests") == 0:
+            raise GeneratorFailed(f"{command}: nothing was answered in {result['seconds']} s")
         result.update(used)
         if command == "produce" and "topics" not in load:
             topic = load.get("topic", "bench")
@@ -206,7 +208,9 @@ class Broker(Node):
         fields = [field.strip() for field in line.split(",")]
         if int(fields[4]) < records:
             raise GeneratorFailed(f"kafka-consumer-perf-test read {fields[4]} of {records} records: {line}")
-        return {"records": records, "bytes": float(fields[2]) * (1 << 20), "seconds": int(fields[7]) / 1000, **used}
+        # The tool counts whole milliseconds.
+        seconds = max(int(fields[7]), 1) / 1000
+        return {"records": records, "bytes": float(fields[2]) * (1 << 20), "seconds": seconds, **used}
 
 
 def have_kafka():

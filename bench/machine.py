@@ -1,6 +1,7 @@
 """What the machine did meanwhile: busy time, stolen time, memory."""
 import os
 import pathlib
+import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -14,9 +15,9 @@ def cpu_times():
 
 
 def process_cpu(pid):
-    """Seconds in user and system mode of the process with all its threads."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Seconds in user and system mode of the process with all its threads, by its CPU clock: the ticks in
+    /proc/<pid>/stat are 10 ms, and a small load takes none."""
+    return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3)
 
 
 def resident_mib(pid):
