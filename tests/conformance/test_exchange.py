@@ -26,9 +26,10 @@ CLEAN_CODES = (0, 143, -15)
 # Warnings of each start of Kafka, on its own directories too.
 USUAL = ["Performing controller activation",
          "Attempting to close NetworkClient that has already been closed"]
-# And after a kill: checkpoints are written now and then, not together; a killed Moldau leaves no index of the segment
-# being written, and Kafka makes it anew.
-AFTER_KILL = ["Non-monotonic update of high watermark",
+# And after a kill: a write that it cut short has left part of a batch; checkpoints are written now and then, not
+# together; a killed Moldau leaves no index of the segment being written, and Kafka makes it anew.
+AFTER_KILL = [r"Corruption found in segment \d+ of kept-\d, truncating to offset \d+: \d+ bytes dropped",
+              "Non-monotonic update of high watermark",
               "Could not find offset index file .* recovering segment and rebuilding index files"]
 
 
