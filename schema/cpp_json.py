@@ -4,7 +4,7 @@ Fields come in schema order under their camelCase names; a tagged field with its
 and a field that the version lacks is not printed.
 """
 
-import cpp
+import cpp_text
 from notation import PRIMITIVES
 
 
@@ -18,16 +18,16 @@ def define(struct_writer):
               "[[maybe_unused]] int16_t version) const {")
     code.line("json.open_object();")
     for field in struct.fields:
-        test = cpp.condition(field.versions, within)
+        test = cpp_text.condition(field.versions, within)
         if test == "false":
             continue
         tests = [] if test == "true" else [test]
         if field.tag is not None:
-            tests.append(f"!({cpp.is_default(field, cpp.own(field))})")
+            tests.append(f"!({cpp_text.is_default(field, cpp_text.own(field))})")
         if tests:
             code.open(f"if ({' && '.join(tests)}) {{")
         code.line(f'json.name("{field.name[0].lower() + field.name[1:]}");')
-        code.line(f"write_json_value(json, version, {cpp.own(field)});")
+        code.line(f"write_json_value(json, version, {cpp_text.own(field)});")
         if tests:
             code.close()
     code.line("json.close_object();")

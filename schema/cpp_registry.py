@@ -1,17 +1,18 @@
 """Writes the table of all message types for tests and fuzzing: read and write again by name."""
 
-import cpp
 import cpp_json
+import cpp_text
+from notation import snake_case
 
 
 def emit(by_header):
-    code = cpp.Code()
-    code.line(cpp.HEADER_NOTE.format(source="") + '#include "protocol/testing/registry.h"\n')
+    code = cpp_text.Code()
+    code.line(cpp_text.HEADER_NOTE.format(source="") + '#include "protocol/testing/registry.h"\n')
     for header in by_header:
         code.line(f'#include "protocol/{header}"')
     viewed = [m for messages in by_header.values() for m in messages if m.view]
     for m in viewed:
-        code.line(f'#include "protocol/views/{cpp.snake_case(m.base_name)}.h"')
+        code.line(f'#include "protocol/views/{snake_case(m.base_name)}.h"')
     code.line("\nnamespace moldau::protocol::testing {")
     code.line("namespace {\n")
     code.line("""template <typename Message>

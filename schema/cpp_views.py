@@ -1,7 +1,8 @@
 """Writes the views of messages that the schema marks with `view`: the same fields, read in place."""
 
-import cpp
-from notation import PRIMITIVES
+import cpp_struct
+import cpp_text
+from notation import PRIMITIVES, snake_case
 
 TYPES = {"string": "std::string_view", "bytes": "ByteView", "records": "ByteView"}
 
@@ -14,7 +15,7 @@ def view_type(field):
     return text if field.nullable.empty() else f"std::optional<{text}>"
 
 
-class ViewWriter(cpp.StructWriter):
+class ViewWriter(cpp_struct.StructWriter):
     """Emits the view of one struct of a message."""
 
     def __init__(self, code, message, struct):
@@ -33,7 +34,7 @@ class ViewWriter(cpp.StructWriter):
                 ViewWriter(code, self.message, struct).declare()
         for field in self.struct.fields:
             by_value = field.nullable.empty() and not field.is_array and field.type not in TYPES
-            code.line(cpp.declaration(field) if by_value else self._declaration(field))
+            code.line(cpp_text.declaration(field) if by_value else self._declaration(field))
         code.line("")
         if self.is_root:
             code.line("// Errors: InvalidRequest when the message is malformed.")
@@ -44,8 +45,8 @@ class ViewWriter(cpp.StructWriter):
         code.line("")
 
     def _declaration(self, field):
-        null = field.nullable.empty() or cpp.default_is_null(field)
-        return f"{view_type(field)} {cpp.member(field)}" + ("" if null else "{std::in_place}") + ";"
+        null = field.nullable.empty() or cpp_text.default_is_null(field)
+        return f"{view_type(field)} {cpp_text.member(field)}" + ("" if null else "{std::in_place}") + ";"
 
     def define(self):
         code = self.code
@@ -63,7 +64,7 @@ class ViewWriter(cpp.StructWriter):
         code.open(f"{self.owned} {self.qualified}::copy() const {{")
         code.line(f"{self.owned} to;")
         for field in self.struct.fields:
-            code.line(f"to.{cpp.member(field)} = copy_view({cpp.member(field)});")
+            code.line(f"to.{cpp_text.member(field)} = copy_view({cpp_text.member(field)});")
         code.line("return to;")
         code.close()
         code.line("")
@@ -72,11 +73,11 @@ class ViewWriter(cpp.StructWriter):
         return self.own_name
 
     def _read_field(self, field, flex, tagged=False):
-        code, to = self.code, f"to.{cpp.member(field)}"
+        code, to = self.code, f"to.{cpp_text.member(field)}"
         present = field.versions.intersect(self.within)
-        null = cpp.condition(field.nullable, present) if not field.nullable.empty() else "false"
+        null = cpp_text.condition(field.nullable, present) if not field.nullable.empty() else "false"
         if field.is_array:
-            least = cpp.element_bytes_min(field, self.message, self.within)
+            least = cpp_text.element_bytes_min(field, self.message, self.within)
             nullable = "" if field.nullable.empty() else f"{null}, "
             code.line(f"read_array_view(reader, version, {flex}, {least}, {nullable}{to});")
         elif field.type in TYPES:
@@ -94,9 +95,9 @@ class ViewWriter(cpp.StructWriter):
 
 
 def emit_header(message):
-    code = cpp.Code()
-    base = cpp.snake_case(message.base_name)
-    code.line(cpp.HEADER_NOTE.format(source=message.file) + "#pragma once\n")
+    code = cpp_text.Code()
+    base = snake_case(message.base_name)
+    code.line(cpp_text.HEADER_NOTE.format(source=message.file) + "#pragma once\n")
     code.line(f'#include "protocol/messages/{base}.h"')
     code.line('#include "protocol/views.h"\n')
     code.line("namespace moldau::protocol {\n")
@@ -106,10 +107,10 @@ def emit_header(message):
 
 
 def emit_source(messages):
-    code = cpp.Code()
-    code.line(cpp.HEADER_NOTE.format(source=""))
+    code = cpp_text.Code()
+    code.line(cpp_text.HEADER_NOTE.format(source=""))
     for message in messages:
-        code.line(f'#include "protocol/views/{cpp.snake_case(message.base_name)}.h"')
+        code.line(f'#include "protocol/views/{snake_case(message.base_name)}.h"')
     code.line("\nnamespace moldau::protocol {\n")
     for message in messages:
         for struct in message.structs + [message.root]:
