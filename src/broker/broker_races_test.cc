@@ -149,6 +149,23 @@ class RunningBroker : public testing::Test {
         data.records = builder.build();
         return request;
     }
+    static protocol::DeleteRecordsRequest deletion_of(int32_t partition) {
+        protocol::DeleteRecordsRequest request;
+        request.timeout_ms = kForeverMs;
+        request.topics.emplace_back().name = "orders";
+        request.topics[0].partitions.emplace_back().partition_index = partition;
+        request.topics[0].partitions[0].offset = 0;
+        return request;
+    }
+    // Every thread of the disk pool waits for what is returned.
+    std::promise<void> occupy_disk_pool() {
+        std::promise<void> released;
+        std::shared_future<void> release = released.get_future().share();
+        for (int i = 0; i < 64; ++i) {
+            server_->broker().disk->submit([release] { release.wait(); });
+        }
+        return released;
+    }
     static protocol::FetchRequest fetch_of(const std::vector<int64_t>& offsets) {
         protocol::FetchRequest request;
         request.max_wait_ms = kForeverMs;
@@ -382,15 +399,7 @@ TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
     create_topic("orders", kOrders, 2);
     RawClient client(port_);
     ASSERT_TRUE(client.ask<protocol::ProduceResponse>(produce_of(1), kProduceVersion));
-    std::promise<void> released;
-    std::shared_future<void> release = released.get_future().share();
-    for (int i = 0; i < 64; ++i) {
-        server_->broker().disk->submit([release] { release.wait(); });
-    }
-    protocol::DeleteRecordsRequest deletion;
-    deletion.timeout_ms = kForeverMs;
-    deletion.topics.emplace_back().name = "orders";
-    deletion.topics[0].partitions.emplace_back().offset = 0;
+    std::promise<void> released = occupy_disk_pool();
     protocol::OffsetForLeaderEpochRequest epochs;
     epochs.replica_id = -1;
     epochs.topics.emplace_back().topic = "orders";
@@ -399,7 +408,7 @@ TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
     producers.topics.emplace_back().name = "orders";
     producers.topics[0].partition_indexes = {0};
     Buffer all;
-    all.append(frame_of(deletion, 1, kBefore + 0).span());
+    all.append(frame_of(deletion_of(0), 1, kBefore + 0).span());
     all.append(frame_of(epochs, 3, kBefore + 1).span());
     all.append(frame_of(producers, 0, kBefore + 2, true).span());
     all.append(frame_of(produce_of(1, 1), kProduceVersion, kBefore + 3).span());
@@ -418,7 +427,6 @@ TEST_F(RunningBroker, no_loop_opens_a_log_for_requests_that_come_seldom) {
     EXPECT_TRUE(partition(0)->is_open());
 }
 
-// Each append waits for a sync of its segment.
 class BusyBroker : public RunningBroker {
  protected:
     BusyBroker() : RunningBroker({{"queued.max.requests", "2"}}) {}
@@ -427,19 +435,11 @@ class BusyBroker : public RunningBroker {
 TEST_F(BusyBroker, requests_beyond_the_queue_wait_in_order_and_are_answered) {
     constexpr int32_t kRequests = 20;
     create_topic("orders", kOrders, 1);
-    std::promise<void> released;
-    std::shared_future<void> release = released.get_future().share();
-    for (int i = 0; i < 64; ++i) {
-        server_->broker().disk->submit([release] { release.wait(); });
-    }
-    protocol::DeleteRecordsRequest deletion;
-    deletion.timeout_ms = kForeverMs;
-    deletion.topics.emplace_back().name = "orders";
-    deletion.topics[0].partitions.emplace_back().offset = 0;
+    std::promise<void> released = occupy_disk_pool();
     RawClient client(port_);
     Buffer all;
     for (int32_t i = 0; i < kRequests; ++i) {
-        all.append(frame_of(deletion, 1, i).span());
+        all.append(frame_of(deletion_of(0), 1, i).span());
     }
     ASSERT_TRUE(client.send(all.span()));
     while (!server_->sink().is_full()) {
@@ -455,6 +455,7 @@ TEST_F(BusyBroker, requests_beyond_the_queue_wait_in_order_and_are_answered) {
     }
 }
 
+// Each append waits for a sync of its segment.
 class FlushingBroker : public RunningBroker {
  protected:
     FlushingBroker()

@@ -166,17 +166,17 @@ void Connection::complete_in_loop(uint64_t sequence, protocol::Chain frame) {
         slots_.pop_front();
         ++first_sequence_;
     }
-    if (working_ || flush_posted_) {
+    if (working_ || flush_planned_) {
         return;
     }
     // What is answered together (one append or one group of a journal answers many) leaves in one
     // write.
-    flush_posted_ = true;
+    flush_planned_ = true;
     loop_.at_turn_end([self = shared_from_this()] { self->flush_answers(); });
 }
 
 void Connection::flush_answers() {
-    flush_posted_ = false;
+    flush_planned_ = false;
     if (!stream_->is_open()) {
         return;
     }

@@ -142,7 +142,7 @@ class Connection final : public runtime::FrameHandler,
     std::atomic<bool> closed_{false};
     bool held_ = false;
     bool working_ = false;  // inside on_frames or work_off_backlog
-    bool flush_posted_ = false;
+    bool flush_planned_ = false;
 };
 
 }  // namespace moldau::broker

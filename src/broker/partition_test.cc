@@ -8,7 +8,19 @@
 namespace moldau::broker {
 namespace {
 
-class PartitionTest : public PartitionFixture {};
+class PartitionTest : public PartitionFixture {
+ protected:
+    // Leads alone, after an election outside the in-sync set.
+    void lead_recovering() {
+        partition_->metadata_changed(kLocal,
+                                     {.replicas = {kLocal},
+                                      .isr = {kLocal},
+                                      .leader_epoch = LeaderEpoch(3),
+                                      .partition_epoch = 7,
+                                      .recovering = true},
+                                     kUnassignedDirectory);
+    }
+};
 
 TEST_F(PartitionTest, an_append_with_one_replica_is_committed_and_readable_at_once) {
     ASSERT_TRUE(lead(0));
@@ -146,13 +158,7 @@ TEST_F(PartitionTest, strangers_who_fetch_as_followers_are_refused) {
 }
 
 TEST_F(PartitionTest, recovery_is_proposed_until_the_controller_has_taken_it) {
-    partition_->metadata_changed(kLocal,
-                                 {.replicas = {kLocal},
-                                  .isr = {kLocal},
-                                  .leader_epoch = LeaderEpoch(3),
-                                  .partition_epoch = 7,
-                                  .recovering = true},
-                                 kUnassignedDirectory);
+    lead_recovering();
     EXPECT_EQ(proposals_, 1);
     EXPECT_FALSE(files_.exists("/logs/orders-0"));  // nothing was opened for that
     partition_->proposal_accepted(LeaderEpoch(3), {kLocal}, 8, false);
@@ -161,13 +167,7 @@ TEST_F(PartitionTest, recovery_is_proposed_until_the_controller_has_taken_it) {
 }
 
 TEST_F(PartitionTest, a_recovery_whose_proposal_was_lost_is_proposed_by_the_first_use) {
-    partition_->metadata_changed(kLocal,
-                                 {.replicas = {kLocal},
-                                  .isr = {kLocal},
-                                  .leader_epoch = LeaderEpoch(3),
-                                  .partition_epoch = 7,
-                                  .recovering = true},
-                                 kUnassignedDirectory);
+    lead_recovering();
     partition_->proposal_rejected();
     ASSERT_TRUE(append("a"));
     EXPECT_EQ(proposals_, 2);

@@ -2,15 +2,14 @@
 
 #include "base/endian.h"
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/handlers/produce_entries.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
-#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/views/produce.h"
 #include "record/batch.h"
-#include "runtime/disk_pool.h"
 #include "runtime/logging.h"
 
 namespace moldau::broker {
@@ -417,8 +416,7 @@ std::optional<Append> checked_append(const std::shared_ptr<Progress>& progress,
 void append_when_open(const std::shared_ptr<Progress>& progress, std::vector<Append> closed) {
     progress->request.hold_connection();
     auto waiting = std::make_shared<std::vector<Append>>(std::move(closed));
-    Broker& broker = progress->broker;
-    broker.disk->submit(broker.request_queue->queued([progress, waiting] {
+    run_on_disk_pool(progress->broker, [progress, waiting] {
         for (const Append& append : *waiting) {
             append.partition->open();
         }
@@ -428,7 +426,7 @@ void append_when_open(const std::shared_ptr<Progress>& progress, std::vector<App
                 AppendQueue::of_this_loop().add(std::move(append));
             }
         });
-    }));
+    });
 }
 
 }  // namespace

@@ -5,12 +5,11 @@
 #include "broker/broker.h"
 #include "broker/connection.h"
 #include "broker/fetch_session.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
-#include "broker/request_queue.h"
 #include "protocol/views/fetch.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -164,17 +163,16 @@ void FetchOperation::warm_up() {
             cold.emplace_back(std::move(result.partition), *result.cold);
         }
     }
-    broker_.disk->submit(
-        broker_.request_queue->queued([self = shared_from_this(), cold = std::move(cold)] {
-            for (const auto& [partition, request] : cold) {
-                partition->warm_up(request);
+    run_on_disk_pool(broker_, [self = shared_from_this(), cold = std::move(cold)] {
+        for (const auto& [partition, request] : cold) {
+            partition->warm_up(request);
+        }
+        self->loop_.post([self] {
+            if (!self->abandoned_) {
+                self->run();
             }
-            self->loop_.post([self] {
-                if (!self->abandoned_) {
-                    self->run();
-                }
-            });
-        }));
+        });
+    });
 }
 
 FetchOperation::Result FetchOperation::read(const FetchTarget& target, int64_t bytes_left,

@@ -4,11 +4,10 @@
 #include <set>
 
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
-#include "broker/request_queue.h"
 #include "protocol/messages/list_offsets.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -168,10 +167,7 @@ void handle_list_offsets(Broker& broker, Request request) {
     if (!waits_for_disk(broker, *message)) {
         return answer(broker, request, *message);
     }
-    broker.disk->submit(broker.request_queue->queued(
-        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
-            answer(broker, request, message);
-        }));
+    answer_on_disk_pool(broker, std::move(request), std::move(*message), &answer);
 }
 
 }  // namespace moldau::broker

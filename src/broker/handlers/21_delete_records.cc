@@ -3,11 +3,10 @@
 #include <map>
 
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/partition_lookup.h"
-#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/delete_records.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -53,10 +52,7 @@ void handle_delete_records(Broker& broker, Request request) {
         return;
     }
     // The log may have to be opened, and its epochs are written.
-    broker.disk->submit(broker.request_queue->queued(
-        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
-            answer(broker, request, message);
-        }));
+    answer_on_disk_pool(broker, std::move(request), std::move(*message), &answer);
 }
 
 }  // namespace moldau::broker

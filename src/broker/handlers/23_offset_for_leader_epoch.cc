@@ -1,11 +1,10 @@
 #include "broker/handlers/23_offset_for_leader_epoch.h"
 
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/partition_lookup.h"
 #include "broker/replica_manager.h"
-#include "broker/request_queue.h"
 #include "protocol/messages/offset_for_leader_epoch.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -62,10 +61,7 @@ void handle_offset_for_leader_epoch(Broker& broker, Request request) {
     if (!must_open(broker, *message)) {
         return answer(broker, request, *message);
     }
-    broker.disk->submit(broker.request_queue->queued(
-        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
-            answer(broker, request, message);
-        }));
+    answer_on_disk_pool(broker, std::move(request), std::move(*message), &answer);
 }
 
 }  // namespace moldau::broker

@@ -4,9 +4,8 @@
 #include <map>
 
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/metadata_cache.h"
-#include "broker/request_queue.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 
@@ -58,15 +57,15 @@ void handle_describe_log_dirs(Broker& broker, Request request) {
         }
     }
     // Sizes and free space come from the file system, which may keep us waiting.
-    broker.disk->submit(broker.request_queue->queued(
-        [&broker, wanted = std::move(wanted), request = std::move(request)]() mutable {
+    run_on_disk_pool(
+        broker, [&broker, wanted = std::move(wanted), request = std::move(request)]() mutable {
             DescribeLogDirsResponse response;
             std::vector<std::string> cordoned = broker.config->get().cordoned_log_dirs();
             for (const auto& use : broker.logs->describe()) {
                 response.results.push_back(describe_log_dir(use, wanted, cordoned));
             }
             request.respond(response);
-        }));
+        });
 }
 
 }  // namespace moldau::broker

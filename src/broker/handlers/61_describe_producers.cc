@@ -1,12 +1,11 @@
 #include "broker/handlers/61_describe_producers.h"
 
 #include "broker/broker.h"
+#include "broker/handlers/on_disk_pool.h"
 #include "broker/metadata_cache.h"
 #include "broker/partition_lookup.h"
-#include "broker/request_queue.h"
 #include "metadata/topic_name.h"
 #include "protocol/messages/describe_producers.h"
-#include "runtime/disk_pool.h"
 
 namespace moldau::broker {
 namespace {
@@ -63,10 +62,7 @@ void handle_describe_producers(Broker& broker, Request request) {
         return;
     }
     // The log may have to be opened.
-    broker.disk->submit(broker.request_queue->queued(
-        [&broker, request = std::move(request), message = std::move(*message)]() mutable {
-            answer(broker, request, message);
-        }));
+    answer_on_disk_pool(broker, std::move(request), std::move(*message), &answer);
 }
 
 }  // namespace moldau::broker

@@ -6,6 +6,7 @@ the scripts need nothing but Python.
 import struct
 import zlib
 
+from harness.codec import varint as unsigned_varint
 from harness.wire import crc32c, varint
 
 # A day that stays within every limit of age: scripts give the same timestamps in every run.
@@ -66,7 +67,7 @@ def _gzip(content):
 
 def _snappy(content):
     """xerial's framing around one block of literals."""
-    block = _unsigned(len(content))
+    block = unsigned_varint(len(content))
     for at in range(0, len(content), 60):
         part = content[at:at + 60]
         block += bytes([(len(part) - 1) << 2]) + part
@@ -89,15 +90,6 @@ def _zstd(content):
         last = at + 100_000 >= len(content)
         out += struct.pack("<I", len(part) << 3 | last)[:3] + part
     return out
-
-
-def _unsigned(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _xxh32(data):

@@ -3,6 +3,8 @@ import socket
 import struct
 import time
 
+from . import codec
+
 CRC32C_POLYNOMIAL = 0x82F63B78
 _TABLE = []
 for _byte in range(256):
@@ -51,13 +53,8 @@ def array(items):
 
 
 def varint(value):
-    value = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    """Zigzag, as inside records."""
+    return codec.varint((value << 1) ^ (value >> 63))
 
 
 def record(value, key=None, offset_delta=0, timestamp_delta=0):
